@@ -1,0 +1,1 @@
+"""The edges: one outside system each, no decisions."""

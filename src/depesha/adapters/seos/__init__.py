@@ -1,0 +1,1 @@
+"""The Bulgarian network СЕОС: signed XML inside a SOAP string."""

@@ -1,0 +1,124 @@
+"""The taxonomy of errors: who is at fault, whether waiting helps, what may be said aloud.
+
+Every error that crosses a room's border is a `DepeshaError`. Foreign exceptions stop at the
+adapter that met them. The public text is dull on purpose; private facts travel in `facts` and
+reach only the evidence, never a log line, a metric or `str(error)`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Blame(StrEnum):
+    """Who has to act before the same thing can succeed."""
+
+    THEIRS = "theirs"
+    OURS = "ours"
+    NETWORK = "network"
+
+
+class DepeshaError(Exception):
+    """Base of all errors. `code` is stable, `public` is safe to show to anybody."""
+
+    blame: ClassVar[Blame] = Blame.OURS
+    temporary: ClassVar[bool] = False
+    code: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, public: str, *, remedy: str = "", **facts: str | int) -> None:
+        super().__init__(public)
+        self.public = public
+        self.remedy = remedy
+        self.facts = facts
+
+
+class ConfigurationError(DepeshaError):
+    """The settings are wrong; the operator must mend them before starting."""
+
+    code = "CONFIGURATION"
+
+
+class WireError(DepeshaError):
+    """Bytes from outside that cannot be read as what they should be."""
+
+    blame = Blame.THEIRS
+    code = "UNREADABLE"
+
+
+class TooLargeError(WireError):
+    """Bytes from outside that pass a limit; cut while reading, not measured after."""
+
+    code = "TOO_LARGE"
+
+
+class UnreachableError(DepeshaError):
+    """Nothing was handed over: the other side could not be reached at all."""
+
+    blame = Blame.NETWORK
+    temporary = True
+    code = "UNREACHABLE"
+
+
+class BrokenOffError(DepeshaError):
+    """The exchange broke after the request left: what the other side holds is unknown."""
+
+    blame = Blame.NETWORK
+    temporary = True
+    code = "BROKEN_OFF"
+
+
+class PeerError(DepeshaError):
+    """The other side answered, and its answer is a failure."""
+
+    blame = Blame.THEIRS
+    temporary = True
+    code = "PEER_FAILED"
+
+
+class ScannerError(DepeshaError):
+    """The malware scanner gave no verdict. Never to be read as "clean"."""
+
+    temporary = True
+    code = "SCANNER"
+
+
+class StorageError(DepeshaError):
+    """The store could not make something durable. Nothing may be answered as received."""
+
+    temporary = True
+    code = "STORAGE"
+
+
+class UnknownMessageError(DepeshaError):
+    """No message has this identity."""
+
+    blame = Blame.THEIRS
+    code = "UNKNOWN_MESSAGE"
+
+
+class WrongStateError(DepeshaError):
+    """The step asked for does not follow from the message's present state."""
+
+    blame = Blame.THEIRS
+    code = "WRONG_STATE"
+
+
+class ConflictError(DepeshaError):
+    """The request contradicts what is already recorded (another number for the same message)."""
+
+    blame = Blame.THEIRS
+    code = "CONFLICT"
+
+
+class LostLeaseError(DepeshaError):
+    """The worker's lease ended and another may hold the task: its result must not be committed."""
+
+    temporary = True
+    code = "LOST_LEASE"
+
+
+class EvidenceError(DepeshaError):
+    """The evidence chain, a seal or a pack does not verify."""
+
+    code = "EVIDENCE"

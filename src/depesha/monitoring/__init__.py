@@ -1,0 +1,1 @@
+"""The eyes: told, never asking."""

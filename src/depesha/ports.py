@@ -1,0 +1,406 @@
+"""★ Every contract between the rooms. No logic here, and no library type in a signature.
+
+For each method the docstring says what may be left behind when it fails and whether calling it
+again is safe. Methods that are not `async` may block and are called from worker threads only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO, ParamSpec, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from depesha.schemas.answer import Answer, ErrorNotice, Inquiry, Notice, StatusNotice
+    from depesha.schemas.envelope import Attachment, RegistrationNumber
+    from depesha.schemas.evidence import EvidenceRecord, Seal
+    from depesha.schemas.facts import Arrival, ContentFacts, Known, ScanResult, SignatureFacts
+    from depesha.schemas.ids import Digest, Guid, MessageId, SerialNumber
+    from depesha.schemas.message import (
+        Change,
+        Claim,
+        Counts,
+        Message,
+        NewEvidence,
+        NewMessage,
+        Page,
+        Parked,
+        Query,
+        Stored,
+        TaskKind,
+    )
+    from depesha.schemas.outcome import Outcome
+    from depesha.schemas.participant import DirectoryState, Participant
+    from depesha.schemas.steps import Step
+    from depesha.schemas.verdict import CheckRecord
+    from depesha.schemas.xml import Document
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+# --- the gateway as the networks see it -----------------------------------------------------
+
+
+class Intake(Protocol):
+    """What a channel may ask of the gateway. Repeating any call is safe: identities tell.
+
+    `reply` turns an answer into the exact bytes for the wire; the gateway calls it before it
+    commits, keeps the bytes as evidence, and returns them once they are durable. Raises
+    `StorageError` where nothing could be made durable: then nothing may be answered (law 2).
+    """
+
+    async def receive(self, arrival: Arrival, reply: Reply) -> bytes:
+        """Check a document, store it with every verdict, and return the answer's bytes."""
+
+    async def inquire(self, inquiry: Inquiry, reply: Reply) -> bytes:
+        """Answer a peer's question after a document it sent."""
+
+    async def notice(self, notice: StatusNotice, reply: Reply) -> bytes:
+        """Take a peer's word on a document of ours."""
+
+    async def fault(self, fault: ErrorNotice, reply: Reply) -> bytes:
+        """Take a peer's error about a message of ours."""
+
+
+class Reply(Protocol):
+    """Makes the wire bytes of an answer. Pure but for a new transport id; safe to repeat."""
+
+    async def __call__(self, answer: Answer) -> bytes:
+        """Return the signed bytes; raise nothing but `DepeshaError`."""
+
+
+class Desk(Protocol):
+    """What the registry and its clerks may ask of the gateway. `actor` goes into the evidence.
+
+    Raises `UnknownMessageError`, `WrongStateError`, `ConflictError`, `StorageError`; nothing is
+    left behind on failure, and repeating the same request has the same result.
+    """
+
+    async def page(self, query: Query) -> Page:
+        """Return a page of messages, oldest first."""
+
+    async def find(self, message_id: MessageId) -> Message:
+        """Return one message."""
+
+    async def register(
+        self, message_id: MessageId, number: RegistrationNumber, actor: str
+    ) -> tuple[Message, bool]:
+        """Commit the registry's number; the flag is False where it stood already (REG-04)."""
+
+    async def refuse(self, message_id: MessageId, reason: str, actor: str) -> Message:
+        """Decline a waiting or held message with a reason the sender will read (REF-02)."""
+
+    async def close(
+        self, message_id: MessageId, *, finished: bool, reason: str, actor: str
+    ) -> Message:
+        """End the case: finished (CLOSED) or early (STOPPED)."""
+
+    async def release(self, message_id: MessageId, reason: str, actor: str) -> Message:
+        """Let a held message through to the registry on a person's word."""
+
+    async def attachment(self, message_id: MessageId, index: int, actor: str) -> BinaryIO:
+        """Open the content of one attachment; the opening itself is evidence (AUD-05)."""
+
+
+# --- networks as the gateway sees them ------------------------------------------------------
+
+
+class Notifier(Protocol):
+    """Tells the sender of a received message its state. Safe to repeat: notices are idempotent."""
+
+    @property
+    def network(self) -> str:
+        """The network it speaks."""
+
+    async def notify(self, notice: Notice) -> Outcome:
+        """Try once. Never raises for the network's faults: they are outcomes."""
+
+
+class Extractor(Protocol):
+    """Gets an attachment back out of a stored original."""
+
+    @property
+    def network(self) -> str:
+        """The network whose originals it reads."""
+
+    def extract(self, original: Path, index: int, into: BinaryIO) -> None:
+        """Write the decoded content of attachment `index` (from 1); raise `WireError`."""
+
+    def read(self, original: Path) -> Arrival:
+        """Gather the facts of a stored original again, for a recheck."""
+
+
+class Directory(Protocol):
+    """The participants' register: the last good copy in memory, look-ups never block."""
+
+    def find(self, guid: Guid) -> Participant | None:
+        """Return the participant with this register GUID."""
+
+    def by_identifier(self, identifier: str) -> Participant | None:
+        """Return the participant with this EIK."""
+
+    def search(self, words: str, limit: int) -> tuple[Participant, ...]:
+        """Return participants whose name or identifier holds all the words."""
+
+    def state(self) -> DirectoryState:
+        """Tell how fresh the copy is."""
+
+    async def refresh(self) -> DirectoryState:
+        """Fetch the whole register; on failure the last good copy stays. Safe to repeat."""
+
+
+# --- looking at bytes -----------------------------------------------------------------------
+
+
+class SignatureVerifier(Protocol):
+    """Judges the signature of a parsed document. Called from threads."""
+
+    def verify(
+        self, document: Document, expected: Sequence[SerialNumber], at: datetime
+    ) -> SignatureFacts:
+        """Judge certificate first, then the mathematics; on success takes the Signature out.
+
+        `expected` are the serials the register allows, present one first; empty means that the
+        sender is unknown, and the certificate cannot be right. Never raises for bad documents.
+        """
+
+
+class Signer(Protocol):
+    """Signs our own documents. Called from threads; safe to repeat."""
+
+    def sign(self, document: bytes, algorithm: str) -> bytes:
+        """Return the document with an enveloped signature as last child of its root.
+
+        `algorithm` is `rsa-sha1`, `rsa-sha256`, `rsa-sha384` or `rsa-sha512`.
+        """
+
+
+class ContentInspector(Protocol):
+    """Finds out what an attached file really is. Called from threads; only looks."""
+
+    def inspect(self, attachment: Attachment, content: BinaryIO) -> ContentFacts:
+        """Return the facts; `content` is seekable and may be left at any position.
+
+        Never raises for bad files: what cannot be read is said in the facts.
+        """
+
+
+class MalwareScanner(Protocol):
+    """Asks the malware scanners. Silence is never "clean" (law 1). Safe to repeat."""
+
+    async def scan(
+        self, files: Sequence[tuple[int, Path]], budget: float
+    ) -> tuple[ScanResult, ...]:
+        """Scan files (index, path) within `budget` seconds; one result each, in order.
+
+        Never raises for a scanner's fault: the result says `incomplete`.
+        """
+
+    async def ping(self) -> str:
+        """Return engine and database version of a living scanner; raise `ScannerError`."""
+
+
+# --- memory ---------------------------------------------------------------------------------
+
+
+class MessageStore(Protocol):
+    """Durable messages. A call that returned is on disk; one that raised left nothing."""
+
+    async def admit(self, new: NewMessage) -> Stored | Known:
+        """Store a message with identities, evidence and tasks in one transaction.
+
+        Where an identity is already held (law 4), nothing is written and the holder is returned.
+        Messages stored as REJECTED hold no identities: a mended one may come again.
+        """
+
+    async def change(self, change: Change) -> Message:
+        """Make one step (state, fields, evidence, tasks, completion) in one transaction.
+
+        Raises `UnknownMessageError`, `WrongStateError`, `LostLeaseError`. Repeating a step that
+        was made raises `WrongStateError`.
+        """
+
+    async def known(self, arrival: Arrival) -> tuple[Known, ...]:
+        """Return earlier messages that share an identity, transport first, then document."""
+
+    async def find_document(self, network: str, sender: Guid, document: Guid) -> Message | None:
+        """Return the message that holds this document identity, aliases included."""
+
+    async def get(self, message_id: MessageId) -> Message:
+        """Return one message; raise `UnknownMessageError`."""
+
+    async def page(self, query: Query) -> Page:
+        """Return a page of messages, oldest first."""
+
+    async def counts(self) -> Counts:
+        """Count what stands where, by indexed look-ups only."""
+
+
+class TaskQueue(Protocol):
+    """Durable work with leases and fencing. A dead worker's task comes back when its lease ends."""
+
+    async def claim(self, kinds: Sequence[TaskKind], limit: int, lease: float) -> tuple[Claim, ...]:
+        """Lease tasks that are due, oldest due first, for `lease` seconds."""
+
+    async def finish(self, claim: Claim, evidence: NewEvidence | None = None) -> None:
+        """Remove a done task; raise `LostLeaseError` where another may hold it."""
+
+    async def defer(
+        self, claim: Claim, due_at: datetime, evidence: NewEvidence | None = None
+    ) -> None:
+        """Give a task back, to be claimed again at `due_at`; raise `LostLeaseError`."""
+
+    async def park(self, claim: Claim, reason: str, evidence: NewEvidence) -> None:
+        """Hand a task to a person; raise `LostLeaseError`."""
+
+    async def parked(self, limit: int) -> tuple[Parked, ...]:
+        """List what waits for a person, oldest first."""
+
+    async def unpark(self, task_id: int, evidence: NewEvidence) -> None:
+        """Make a parked task due at once; raise `UnknownMessageError`."""
+
+    async def wait(self, seconds: float) -> None:
+        """Return when new work was stored, a task fell due, or after `seconds`."""
+
+
+class Journal(Protocol):
+    """The evidence chain. Append-only; rows are written only with their effects (law 6)."""
+
+    async def record(self, evidence: NewEvidence) -> int:
+        """Append a row that changes no state (a view, a question answered); return its number."""
+
+    async def events(self, message_id: MessageId) -> tuple[EvidenceRecord, ...]:
+        """Return the journey of one message, in order."""
+
+    async def after(self, sequence: int, limit: int) -> tuple[EvidenceRecord, ...]:
+        """Return rows after `sequence`, for feeds."""
+
+    async def seal(self) -> Seal | None:
+        """Seal all rows since the last seal; None where there are none. Safe to repeat."""
+
+    async def pack(self, message_id: MessageId) -> bytes:
+        """Export everything that proves one message's journey; sealed first if need be."""
+
+    async def verify(self) -> int:
+        """Verify the whole chain and all seals; return the rows seen; raise `EvidenceError`."""
+
+
+class BlobStore(Protocol):
+    """Bytes by digest. Called from threads. Putting the same bytes again is free and safe."""
+
+    def put(self, source: bytes | Path, *, durable: bool = True) -> Digest:
+        """Keep bytes, or move a file in; return its digest.
+
+        `durable`: on disk, folder entry included, when this returns. Otherwise the bytes may be
+        gone after a power cut and must be derivable from a durable blob. Raises `StorageError`.
+        """
+
+    def path(self, digest: Digest) -> Path | None:
+        """Return where the bytes lie, or None where they are gone. Never write there."""
+
+    def spool(self) -> Path:
+        """Return a fresh path on the same file system, for a file to be moved in."""
+
+    def remove(self, digest: Digest) -> None:
+        """Forget the bytes; forgetting twice is safe."""
+
+
+class Quarantine(Protocol):
+    """Refused bytes, encrypted each under its own key until shredded. Called from threads."""
+
+    def seal(self, digest: Digest, until: datetime) -> None:
+        """Encrypt a blob away and remove its clear bytes. Safe to repeat."""
+
+    def open(self, digest: Digest) -> bytes:
+        """Return the clear bytes for a person who may see them; raise `StorageError`."""
+
+    def shred(self, now: datetime) -> tuple[Digest, ...]:
+        """Destroy the keys of what is past its time; return what was shredded."""
+
+
+# --- the world ------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now(self) -> datetime:
+        """Wall time, UTC, aware."""
+
+    def monotonic(self) -> float:
+        """Seconds that only grow, for durations."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class IdSource(Protocol):
+    """The only source of new identities."""
+
+    def message_id(self) -> MessageId:
+        """A new message id, ordered by time (UUIDv7)."""
+
+    def guid(self) -> Guid:
+        """A new random GUID."""
+
+    def secret(self) -> str:
+        """A new unguessable text of at least 192 bits (leases, tokens)."""
+
+
+class Jitter(Protocol):
+    """The only source of chance."""
+
+    def fraction(self) -> float:
+        """A number from 0 up to, not including, 1."""
+
+
+class Threads(Protocol):
+    """Runs blocking work off the event loop. Bounded: callers wait rather than pile up."""
+
+    async def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run `function` in a worker thread and return its result."""
+
+
+class Checkpoint(Protocol):
+    """Told of every step that separates two committed states; crash tests stop there."""
+
+    def reached(self, step: Step) -> None:
+        """Return at once in normal life."""
+
+
+class Observer(Protocol):
+    """The eyes: one method per thing that can happen. Told, never asking; never raises."""
+
+    def arrived(self, network: str, size: int) -> None:
+        """Bytes of a message were received."""
+
+    def examined(self, network: str, checks: tuple[CheckRecord, ...]) -> None:
+        """Every check has spoken."""
+
+    def stored(self, message: str, network: str, state: str, seconds: float) -> None:
+        """A message was made durable in this state, `seconds` after its arrival."""
+
+    def repeated(self, message: str, network: str, by: str) -> None:
+        """A message came again; nothing was stored."""
+
+    def changed(self, message: str, network: str, state: str) -> None:
+        """A stored message took a step."""
+
+    def notice(self, message: str, network: str, outcome: str, attempts: int) -> None:
+        """The sender was told, or could not be told."""
+
+    def word(self, network: str, kind: str) -> None:
+        """A smaller message of a network was handled."""
+
+    def task(self, kind: str, outcome: str, seconds: float) -> None:
+        """A task ran: `done`, `deferred`, `parked`, `lost`, `failed`."""
+
+    def trouble(self, where: str, code: str) -> None:
+        """Something of ours or of a neighbour failed; `where` and `code` are bounded words."""
+
+    def request(self, listener: str, status: int, seconds: float) -> None:
+        """A listener answered a request."""

@@ -1,0 +1,1 @@
+"""The memory: durable and transactional. Knows when, never why."""
