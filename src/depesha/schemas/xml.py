@@ -58,8 +58,8 @@ def parse(source: bytes | Path) -> Document:
 
 
 def _judge(root: etree._Element) -> None:
-    docinfo = root.getroottree().docinfo
-    if docinfo.doctype:
+    doctype: object | None = root.getroottree().docinfo.internalDTD
+    if doctype is not None:
         raise WireError("the document carries a DTD")
     depth = 0
     count = 0
