@@ -130,8 +130,11 @@ class Extractor(Protocol):
     def extract(self, original: Path, index: int, into: BinaryIO) -> None:
         """Write the decoded content of attachment `index` (from 1); raise `WireError`."""
 
-    def read(self, original: Path) -> Arrival:
-        """Gather the facts of a stored original again, for a recheck."""
+    def read(self, original: Path, at: datetime) -> Arrival:
+        """Gather the facts of an original stored at `at` again, for a recheck.
+
+        Certificates are judged as of `at`; the register and the revocation lists as of now.
+        """
 
 
 class Directory(Protocol):
@@ -151,6 +154,26 @@ class Directory(Protocol):
 
     async def refresh(self) -> DirectoryState:
         """Fetch the whole register; on failure the last good copy stays. Safe to repeat."""
+
+
+# --- the registry as the gateway sees it ----------------------------------------------------
+
+
+class Webhooks(Protocol):
+    """Tells the registry's software that something happened. At-least-once; safe to repeat."""
+
+    def listeners(self, event: str) -> tuple[str, ...]:
+        """Return the names of the webhooks that want this event."""
+
+    async def deliver(self, name: str, delivery: str, event: dict[str, str]) -> Outcome:
+        """Try once. `delivery` is the same on every try, so that the listener can tell."""
+
+
+class Numbers(Protocol):
+    """The built-in registry. Called from threads."""
+
+    def number_for(self, message_id: MessageId) -> RegistrationNumber:
+        """Return the message's number, the same for ever; raise `StorageError`."""
 
 
 # --- looking at bytes -----------------------------------------------------------------------
@@ -267,6 +290,16 @@ class TaskQueue(Protocol):
         """Return when new work was stored, a task fell due, or after `seconds`."""
 
 
+class ParkedTasks(Protocol):
+    """The part of the task queue that people use: what waits for them, and "try again"."""
+
+    async def parked(self, limit: int) -> tuple[Parked, ...]:
+        """List what waits for a person, oldest first."""
+
+    async def unpark(self, task_id: int, evidence: NewEvidence) -> None:
+        """Make a parked task due at once; raise `UnknownMessageError`."""
+
+
 class Journal(Protocol):
     """The evidence chain. Append-only; rows are written only with their effects (law 6)."""
 
@@ -312,8 +345,13 @@ class BlobStore(Protocol):
 class Quarantine(Protocol):
     """Refused bytes, encrypted each under its own key until shredded. Called from threads."""
 
-    def seal(self, digest: Digest, until: datetime) -> None:
-        """Encrypt a blob away and remove its clear bytes. Safe to repeat."""
+    def seal(self, digest: Digest, until: datetime) -> bool:
+        """Encrypt a blob away and remove its clear bytes. Safe to repeat.
+
+        False, and nothing done, where the bytes were put a moment ago: they may be on their way
+        in again. True, and nothing done, where a message that was not rejected refers to them,
+        or where they are gone.
+        """
 
     def open(self, digest: Digest) -> bytes:
         """Return the clear bytes for a person who may see them; raise `StorageError`."""

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from depesha.schemas.ids import Digest, Guid
+from depesha.schemas.ids import Digest, Guid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,3 +84,13 @@ def advance(state: InboundState, event: InboundEvent) -> InboundState:
         raise WrongStateError(
             f"a message that is {state} cannot become {event}", state=state, event=event
         ) from None
+
+
+def diagram() -> str:
+    """Draw the table as a Mermaid state diagram, for `docs/flow.md`."""
+    lines = ["stateDiagram-v2"]
+    lines += [f"    [*] --> {state}" for state in InboundState if state in FIRST_STATES]
+    lines += [
+        f"    {old} --> {new}: {event}" for (old, event), new in INBOUND.items() if old is not new
+    ]
+    return "\n".join(lines)

@@ -85,6 +85,8 @@ class TaskKind(StrEnum):
     """Look again at a held message."""
     WEBHOOK = "WEBHOOK"
     """Tell the registry that something happened."""
+    QUARANTINE = "QUARANTINE"
+    """Seal refused bytes away."""
     REGISTER = "REGISTER"
     """Let the built-in registry number a message."""
 

@@ -1,0 +1,266 @@
+"""★ The way in: receive → examine → store → answer, top to bottom. Every order here is a law.
+
+Nothing is answered before it is durable; whatever was not passed by every check does not reach
+the registry. This file decides the order; what a check means stands in `checks/`, what a sender
+is told in `acknowledge.py`, and no byte is read or written here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from depesha.gateway import acknowledge
+from depesha.schemas.answer import (
+    Answer,
+    EmptyAnswer,
+    ErrorAnswer,
+    ErrorNotice,
+    Inquiry,
+    StatusNotice,
+    Word,
+)
+from depesha.schemas.facts import Known
+from depesha.schemas.ids import message_id
+from depesha.schemas.lifecycle import InboundState
+from depesha.schemas.message import Change, EvidenceKind, NewEvidence, NewMessage, rejection_of
+from depesha.schemas.steps import Step
+from depesha.schemas.verdict import (
+    CheckRecord,
+    Finding,
+    Held,
+    Passed,
+    Rejected,
+    Rejection,
+    Repeated,
+    finding,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from depesha.gateway.checks.chain import Chain, Examination
+    from depesha.gateway.tasks import FollowUps
+    from depesha.ports import (
+        Checkpoint,
+        Clock,
+        IdSource,
+        Journal,
+        MessageStore,
+        Observer,
+        Reply,
+    )
+    from depesha.schemas.facts import Arrival
+    from depesha.schemas.message import Message
+
+
+class Inbound:
+    """The gateway as the networks see it (`ports.Intake`)."""
+
+    def __init__(
+        self,
+        *,
+        chain: Chain,
+        store: MessageStore,
+        journal: Journal,
+        follow_ups: FollowUps,
+        clock: Clock,
+        ids: IdSource,
+        observer: Observer,
+        checkpoint: Checkpoint,
+    ) -> None:
+        self._chain = chain
+        self._store = store
+        self._journal = journal
+        self._follow_ups = follow_ups
+        self._clock = clock
+        self._ids = ids
+        self._observer = observer
+        self._checkpoint = checkpoint
+
+    async def receive(self, arrival: Arrival, reply: Reply) -> bytes:
+        """Check a document, store it with every verdict, and return the answer's bytes."""
+        started = self._clock.monotonic()
+        now = self._clock.now()
+        examination = await self._chain.examine(arrival, now)
+        self._observer.examined(arrival.network, examination.checks)
+        self._checkpoint.reached(Step.CHECKED)
+        if examination.repeated is not None:
+            return await self._again(arrival, examination.repeated, reply, now)
+        state = _first_state(examination)
+        wire = await reply(_first_answer(arrival, state, examination.checks))
+        self._checkpoint.reached(Step.ANSWER_SIGNED)
+        new = self._new_message(arrival, state, examination, wire, now)
+        stored = await self._store.admit(new)
+        if isinstance(stored, Known):
+            # Its twin was stored between our look and our write: it is a repeat after all.
+            repeat = Repeated(message_id=stored.message_id, by=stored.by)
+            return await self._again(arrival, repeat, reply, now)
+        self._checkpoint.reached(Step.STORED)
+        seconds = self._clock.monotonic() - started
+        self._observer.stored(new.id, arrival.network, state, seconds)
+        return wire
+
+    def _new_message(
+        self,
+        arrival: Arrival,
+        state: InboundState,
+        examination: Examination,
+        wire: bytes,
+        now: datetime,
+    ) -> NewMessage:
+        return NewMessage(
+            id=self._ids.message_id(),
+            state=state,
+            arrival=arrival,
+            checks=examination.checks,
+            evidence=NewEvidence(
+                kind=EvidenceKind.RECEIVED,
+                at=now,
+                message_id=None,
+                actor=_peer(arrival),
+                facts=_arrival_facts(arrival, state, examination.checks),
+                wire=wire,
+            ),
+            tasks=self._follow_ups.on_entering(state, now, retry=examination.retry),
+        )
+
+    async def _again(
+        self, arrival: Arrival, repeat: Repeated, reply: Reply, now: datetime
+    ) -> bytes:
+        """Answer a repeat with what stands now; nothing is stored again (DUP-01, law 4)."""
+        first = await self._store.get(message_id(repeat.message_id))
+        wire = await reply(acknowledge.repeated(first, arrival, repeat.by))
+        envelope = arrival.envelope
+        evidence = NewEvidence(
+            kind=EvidenceKind.REPEATED,
+            at=now,
+            message_id=first.id,
+            actor=_peer(arrival),
+            facts={"by": repeat.by, "original": arrival.original, "state": first.state},
+            wire=wire,
+        )
+        if repeat.by == "content" and envelope is not None:
+            # The sender knows this document by another GUID: it must hear the number under it.
+            alias = envelope.document.guid
+            await self._store.change(
+                Change(message_id=first.id, event=None, evidence=evidence, other_document=alias)
+            )
+        else:
+            await self._journal.record(evidence)
+        self._observer.repeated(first.id, arrival.network, repeat.by)
+        return wire
+
+    async def inquire(self, inquiry: Inquiry, reply: Reply) -> bytes:
+        """Answer a peer's question after a document it sent; others' documents stay unknown."""
+        problem = await self._chain.examine_word(inquiry, self._clock.now())
+        sender = inquiry.sender.guid
+        message = None
+        if problem is not None or sender is None:
+            answer = self._error(inquiry, problem)
+        else:
+            guid = inquiry.document.guid
+            message = await self._store.find_document(inquiry.network, sender, guid)
+            answer = (
+                acknowledge.not_found(inquiry.document)
+                if message is None
+                else acknowledge.status_of(message, guid)
+            )
+        return await self._say(inquiry, answer, reply, EvidenceKind.INQUIRY_ANSWERED, message)
+
+    async def notice(self, notice: StatusNotice, reply: Reply) -> bytes:
+        """Take a peer's word on a document of ours: kept as evidence; an unknown one is told so."""
+        problem = await self._chain.examine_word(notice, self._clock.now())
+        unknown = finding(Rejection.DOCUMENT_UNKNOWN, document=notice.document.guid)
+        answer = self._error(notice, problem or unknown)
+        return await self._say(notice, answer, reply, EvidenceKind.WORD_RECEIVED, None)
+
+    async def fault(self, fault: ErrorNotice, reply: Reply) -> bytes:
+        """Take a peer's error about a message of ours: kept, and answered with nothing."""
+        return await self._say(fault, EmptyAnswer(), reply, EvidenceKind.WORD_RECEIVED, None)
+
+    def _error(self, word: Word, problem: Finding | None) -> Answer:
+        return ErrorAnswer(
+            finding=problem or finding(Rejection.SENDER_UNKNOWN), transport_id=word.transport_id
+        )
+
+    async def _say(
+        self, word: Word, answer: Answer, reply: Reply, kind: EvidenceKind, message: Message | None
+    ) -> bytes:
+        wire = await reply(answer)
+        await self._journal.record(
+            NewEvidence(
+                kind=kind,
+                at=self._clock.now(),
+                message_id=message.id if message is not None else None,
+                actor=f"peer:{word.sender.guid or ''}",
+                facts={
+                    "word": type(word).__name__,
+                    "original": word.original,
+                    "transport_id": word.transport_id,
+                    "answer": type(answer).__name__,
+                },
+                wire=wire,
+            )
+        )
+        self._observer.word(word.network, type(word).__name__)
+        return wire
+
+
+def _peer(arrival: Arrival) -> str:
+    envelope = arrival.envelope
+    return f"peer:{envelope.sender.guid or ''}" if envelope is not None else "peer:"
+
+
+def _first_state(examination: Examination) -> InboundState:
+    match examination.outcome:
+        case "passed":
+            return InboundState.ADMITTED
+        case "held":
+            return InboundState.HELD
+        case "rejected" | "repeated":
+            return InboundState.REJECTED
+        case _:
+            assert_never(examination.outcome)
+
+
+def _first_answer(arrival: Arrival, state: InboundState, checks: tuple[CheckRecord, ...]) -> Answer:
+    refusal = rejection_of(checks)
+    envelope = arrival.envelope
+    if refusal is not None:
+        return acknowledge.refused(arrival, refusal)
+    if envelope is None or state is InboundState.REJECTED:
+        return acknowledge.refused(arrival, finding(Rejection.NOT_THE_SCHEMA))
+    return acknowledge.waiting(envelope)
+
+
+def _arrival_facts(
+    arrival: Arrival, state: InboundState, checks: tuple[CheckRecord, ...]
+) -> dict[str, str | int | float | list[str]]:
+    facts: dict[str, str | int | float | list[str]] = {
+        "network": arrival.network,
+        "original": arrival.original,
+        "size": arrival.original_size,
+        "state": state,
+        "checks": [_verdict_line(c) for c in checks],
+    }
+    if arrival.envelope is not None:
+        facts["transport_id"] = arrival.envelope.transport_id
+        facts["document"] = arrival.envelope.document.guid
+        facts["attachments"] = [a.digest for a in arrival.envelope.attachments]
+    if arrival.signature is not None and arrival.signature.certificate is not None:
+        facts["certificate"] = arrival.signature.certificate.fingerprint
+    return facts
+
+
+def _verdict_line(record: CheckRecord) -> str:
+    verdict = record.verdict
+    match verdict:
+        case Passed():
+            reasons = [str(w.reason) for w in verdict.warnings]
+        case Held() | Rejected():
+            reasons = [str(verdict.finding.reason)]
+        case Repeated():
+            reasons = [verdict.by]
+        case _:
+            assert_never(verdict)
+    return ":".join([record.check, verdict.kind, *reasons])

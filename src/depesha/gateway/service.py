@@ -1,0 +1,162 @@
+"""The gateway's loops: workers that take tasks, and the clockwork. Starts and stops in order.
+
+A loop never dies of one bad task: the task's lease ends, and it comes back. What keeps failing
+ends with a person, never in silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from depesha.errors import DepeshaError, LostLeaseError
+from depesha.gateway import retry
+from depesha.schemas.message import EvidenceKind, NewEvidence, TaskKind
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from depesha.gateway.labour import Labour
+    from depesha.ports import Clock, Jitter, Observer, TaskQueue
+    from depesha.schemas.message import Claim
+
+LEASE_SECONDS = 180.0
+"""Longer than any task may take, so that a living worker's task is never given to another."""
+TASK_SECONDS = 150.0
+"""A task that takes longer is stopped, well before its lease ends."""
+IDLE_SECONDS = 5.0
+"""How long a worker sleeps when nothing wakes it: the net under the wake-up."""
+
+FAILURES = retry.Schedule(delays=(5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0), jitter=0.2)
+"""For tasks that fail inside: after the last try a person is asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clockwork:
+    """One thing done again and again, `seconds` apart, beginning at once."""
+
+    name: str
+    seconds: float
+    job: Callable[[], Awaitable[object]]
+
+
+class Service:
+    """Runs workers and clockworks until told to stop; what was claimed is finished first."""
+
+    def __init__(
+        self,
+        *,
+        labour: Labour,
+        tasks: TaskQueue,
+        clockworks: tuple[Clockwork, ...],
+        workers: int,
+        clock: Clock,
+        jitter: Jitter,
+        observer: Observer,
+    ) -> None:
+        self._labour = labour
+        self._tasks = tasks
+        self._clockworks = clockworks
+        self._workers = workers
+        self._clock = clock
+        self._jitter = jitter
+        self._observer = observer
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set and the tasks in hand are done."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._dispatch(stop))
+            for clockwork in self._clockworks:
+                group.create_task(self._repeat(clockwork, stop))
+
+    async def _dispatch(self, stop: asyncio.Event) -> None:
+        """Claim no more than there are free hands, so that no lease runs out in a waiting line."""
+        hands = asyncio.Semaphore(self._workers)
+        kinds = tuple(TaskKind)
+        async with asyncio.TaskGroup() as group:
+            while not stop.is_set():
+                await hands.acquire()
+                claims = await self._claim(kinds)
+                if not claims:
+                    hands.release()
+                    await self._idle(stop)
+                    continue
+                for claim in claims:
+                    group.create_task(self._one(claim, hands))
+
+    async def _claim(self, kinds: tuple[TaskKind, ...]) -> tuple[Claim, ...]:
+        try:
+            return await self._tasks.claim(kinds, 1, LEASE_SECONDS)
+        except DepeshaError as error:
+            self._observer.trouble("queue", error.code)
+            return ()
+
+    async def _idle(self, stop: asyncio.Event) -> None:
+        waiting = asyncio.create_task(self._tasks.wait(IDLE_SECONDS))
+        stopping = asyncio.create_task(stop.wait())
+        _, pending = await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+
+    async def _one(self, claim: Claim, hands: asyncio.Semaphore) -> None:
+        started = self._clock.monotonic()
+        try:
+            outcome = await self._guarded(claim)
+        finally:
+            hands.release()
+        self._observer.task(claim.kind, outcome, self._clock.monotonic() - started)
+
+    async def _guarded(self, claim: Claim) -> str:
+        try:
+            async with asyncio.timeout(TASK_SECONDS):
+                return await self._labour.do(claim)
+        except LostLeaseError:
+            return "lost"
+        except DepeshaError as error:
+            return await self._failed(claim, error.code)
+        except TimeoutError:
+            return await self._failed(claim, "TIME")
+        except Exception:  # noqa: BLE001 - any fault of ours must end as a task again, not as a dead loop
+            return await self._failed(claim, "INTERNAL")
+
+    async def _failed(self, claim: Claim, code: str) -> str:
+        self._observer.trouble(f"task-{claim.kind.lower()}", code)
+        now = self._clock.now()
+        due = retry.next_try(FAILURES, claim.attempts + 1, now, self._jitter.fraction())
+        try:
+            if due is not None:
+                await self._tasks.defer(claim, due)
+                return "deferred"
+            evidence = NewEvidence(
+                kind=EvidenceKind.PARKED,
+                at=now,
+                message_id=claim.message_id,
+                actor="gateway",
+                facts={"task": claim.kind, "code": code},
+            )
+            await self._tasks.park(claim, f"the task failed inside the gateway ({code})", evidence)
+        except DepeshaError as error:
+            # The lease will end by itself and the task come back.
+            self._observer.trouble("queue", error.code)
+            return "failed"
+        return "parked"
+
+    async def _repeat(self, clockwork: Clockwork, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await clockwork.job()
+            except DepeshaError as error:
+                self._observer.trouble(clockwork.name, error.code)
+            except Exception:  # noqa: BLE001 - the clockwork must go on; the fault is counted and shown
+                self._observer.trouble(clockwork.name, "INTERNAL")
+            await self._pause(clockwork.seconds, stop)
+
+    async def _pause(self, seconds: float, stop: asyncio.Event) -> None:
+        sleeping = asyncio.create_task(self._clock.sleep(seconds))
+        stopping = asyncio.create_task(stop.wait())
+        _, pending = await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)

@@ -1,0 +1,82 @@
+"""The stored form of values: dataclasses to JSON bytes and back. Pure, no I/O.
+
+One schema per type, built once and at first use: building takes milliseconds, using it
+microseconds. A closed union is told apart by its `kind`. Fields that a later version adds with a
+default read well from bytes written before it; nothing here may ever guess at missing ones.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from depesha.errors import StorageError
+from depesha.schemas.facts import Arrival
+from depesha.schemas.verdict import CheckRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+T = TypeVar("T")
+
+
+@cache
+def _arrivals() -> TypeAdapter[Arrival]:
+    return TypeAdapter(Arrival)
+
+
+@cache
+def _checks() -> TypeAdapter[tuple[CheckRecord, ...]]:
+    return TypeAdapter(tuple[CheckRecord, ...])
+
+
+@cache
+def _payloads() -> TypeAdapter[dict[str, str]]:
+    return TypeAdapter(dict[str, str])
+
+
+def _load(adapter: TypeAdapter[T], data: bytes | str) -> T:
+    """Read stored bytes; raise `StorageError` where they are not what was written."""
+    try:
+        return adapter.validate_json(data)
+    except ValidationError as error:
+        raise StorageError("a stored value cannot be read", faults=error.error_count()) from None
+
+
+def arrival_bytes(arrival: Arrival) -> bytes:
+    """Return the stored form of an arrival."""
+    return _arrivals().dump_json(arrival)
+
+
+def load_arrival(data: bytes) -> Arrival:
+    """Read an arrival back; raise `StorageError`."""
+    return _load(_arrivals(), data)
+
+
+def checks_bytes(checks: tuple[CheckRecord, ...]) -> bytes:
+    """Return the stored form of a message's verdicts."""
+    return _checks().dump_json(checks)
+
+
+def load_checks(data: bytes) -> tuple[CheckRecord, ...]:
+    """Read verdicts back; raise `StorageError`."""
+    return _load(_checks(), data)
+
+
+def payload_bytes(payload: Mapping[str, str]) -> bytes:
+    """Return the stored form of a task's payload."""
+    return _payloads().dump_json(dict(payload))
+
+
+def load_payload(data: bytes) -> dict[str, str]:
+    """Read a task's payload back; raise `StorageError`."""
+    return _load(_payloads(), data)
+
+
+def warm() -> None:
+    """Build every schema now, so that the first message does not wait for it."""
+    adapters: tuple[TypeAdapter[Any], ...] = (_arrivals(), _checks(), _payloads())
+    for adapter in adapters:
+        adapter.rebuild()

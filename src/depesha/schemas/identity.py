@@ -1,0 +1,73 @@
+"""The three identities by which a repeat is known (law 4), and what a holder tells. Pure.
+
+Every store goes by these keys and no other, so that two stores can never disagree about what a
+repeat is. Nothing here decides what a repeat means: that is the duplicate check's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from depesha.schemas.facts import Arrival, Known
+from depesha.schemas.lifecycle import InboundState
+
+if TYPE_CHECKING:
+    from depesha.schemas.envelope import Envelope
+    from depesha.schemas.ids import Digest, Guid
+    from depesha.schemas.message import Message
+
+BY = {"t": "transport", "d": "document", "c": "content"}
+"""First letter of a key, and the identity it stands for, strongest first."""
+
+
+def identities(arrival: Arrival) -> tuple[str, ...]:
+    """Return the keys an arrival claims: transport, document, content, in this order.
+
+    An arrival without an envelope claims none.
+    """
+    envelope = arrival.envelope
+    if envelope is None:
+        return ()
+    sender = envelope.sender.guid or envelope.sender.identifier
+    keys = (
+        f"t{envelope.transport_id}/{envelope.network}/{sender}",
+        document_key(envelope, envelope.document.guid),
+    )
+    return keys if arrival.content_digest is None else (*keys, f"c{arrival.content_digest}")
+
+
+def document_key(envelope: Envelope, document: Guid) -> str:
+    """Return the key of a document of this envelope's sender, whatever network carries it."""
+    return f"d{document}/{envelope.sender.identifier}"
+
+
+def document_range(document: Guid) -> tuple[str, str]:
+    """Return the bounds (from, below) of all keys of one document GUID, whoever sent it."""
+    return f"d{document}/", f"d{document}0"
+
+
+def held_keys(message: Message) -> tuple[str, ...]:
+    """Return the keys a stored message holds: none once it is rejected (see `MessageStore`)."""
+    envelope = message.envelope
+    if envelope is None or message.state is InboundState.REJECTED:
+        return ()
+    others = (document_key(envelope, other) for other in message.other_documents)
+    return (*identities(message.arrival), *others)
+
+
+def known_as(
+    message_id: str, key: str, original: Digest, document: str, *, numbered: bool
+) -> Known:
+    """Tell what holds `key`."""
+    return Known(
+        message_id=message_id,
+        by=BY[key[0]],
+        original=original,
+        document=document,
+        numbered=numbered,
+    )
+
+
+def is_numbered(arrival: Arrival) -> bool:
+    """Tell whether the sender's own registration number is part of the identity."""
+    return arrival.envelope is not None and arrival.envelope.document.number is not None

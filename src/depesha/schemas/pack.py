@@ -1,0 +1,211 @@
+"""The evidence pack: one JSON document that proves a message's journey, and its verifier. Pure.
+
+A verifier needs this file, `evidence.py`, `journal.py` and the gateway's public seal key; no
+database and no network. A pack proves that its rows stood in the journal, unchanged, in this
+order, when the seals were made. It cannot prove that no row was left out of the pack, nor the
+content of blobs whose digest no row names (`PackBlob.attested`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from depesha.errors import EvidenceError
+from depesha.schemas.evidence import (
+    EvidenceRecord,
+    Seal,
+    canonical,
+    check_inclusion,
+    inclusion_path,
+    row_hash,
+    seal_hash,
+    sha256,
+)
+from depesha.schemas.ids import Digest
+from depesha.schemas.journal import check_signature
+from depesha.schemas.message import Message
+
+FORMAT = "depesha-evidence-pack/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackRow:
+    """One thing that happened, proven."""
+
+    sequence: int
+    kind: str
+    at: str
+    actor: str
+    facts: dict[str, Any]
+    wire: bytes
+    """What was said or heard on the wire; empty where nothing was."""
+    seal: int
+    """Number of the seal it stands under."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackBlob:
+    """Bytes kept outside the pack: compare their SHA-256 with this digest."""
+
+    role: str
+    """`original`, or `attachment 1` and so on."""
+    digest: str
+    size: int
+    attested: bool
+    """True where a proven row names this digest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackReport:
+    """What a verified pack says."""
+
+    message_id: str
+    rows: tuple[PackRow, ...]
+    blobs: tuple[PackBlob, ...]
+    seals: tuple[Seal, ...]
+    keys: tuple[str, ...]
+    """Public keys that signed the seals."""
+    trusted: bool
+    """True where the keys were compared with the ones the verifier expects."""
+
+
+def blobs_of(message: Message) -> list[dict[str, Any]]:
+    """List the blobs a message consists of, as a pack names them."""
+    arrival = message.arrival
+    original = {"role": "original", "digest": arrival.original, "size": arrival.original_size}
+    files = [content.attachment for content in arrival.contents]
+    if not files and arrival.envelope is not None:
+        files = list(arrival.envelope.attachments)
+    return [
+        original,
+        *({"role": f"attachment {f.index}", "digest": f.digest, "size": f.size} for f in files),
+    ]
+
+
+def make_pack(
+    message: Message,
+    rows: Sequence[tuple[EvidenceRecord, bytes]],
+    seals: Sequence[Seal],
+    hashes: Mapping[int, Sequence[Digest]],
+    key: str,
+) -> bytes:
+    """Return the pack of one message.
+
+    `rows` are its rows with their wire bytes, `seals` those that cover them, `hashes` the row
+    hashes under each seal by its number, `key` the gateway's public key.
+    """
+    return canonical(
+        {
+            "format": FORMAT,
+            "message_id": message.id,
+            "key": key,
+            "blobs": blobs_of(message),
+            "rows": [_row(record, wire, seals, hashes) for record, wire in rows],
+            "seals": [asdict(seal) for seal in seals],
+        }
+    )
+
+
+def _row(
+    record: EvidenceRecord,
+    wire: bytes,
+    seals: Sequence[Seal],
+    hashes: Mapping[int, Sequence[Digest]],
+) -> dict[str, Any]:
+    seal = next(s for s in seals if s.first <= record.sequence <= s.last)
+    index = record.sequence - seal.first
+    row = asdict(record) | {
+        "seal": seal.number,
+        "path": inclusion_path(list(hashes[seal.number]), index),
+    }
+    return row | {"wire": base64.b64encode(wire).decode()} if wire else row
+
+
+def verify_pack(data: bytes, expected_key: str | None, *earlier_keys: str) -> PackReport:
+    """Verify a pack offline; raise `EvidenceError` naming the first thing that does not hold.
+
+    `expected_key` is the public seal key (hex) got by another road than the pack, `earlier_keys`
+    those it replaced; with None only the pack's agreement with itself is proven.
+    """
+    expected = None if expected_key is None else {expected_key, *earlier_keys}
+    try:
+        pack = json.loads(data)
+        if pack["format"] != FORMAT:
+            raise EvidenceError("this is not an evidence pack of a known format")
+        seals = _verified_seals([Seal(**seal) for seal in pack["seals"]], expected)
+        rows = _verified_rows(pack["rows"], pack["message_id"], seals)
+        return PackReport(
+            message_id=pack["message_id"],
+            rows=rows,
+            blobs=tuple(_blob(blob, pack["rows"]) for blob in pack["blobs"]),
+            seals=tuple(seals.values()),
+            keys=tuple(sorted({seal.key for seal in seals.values()})),
+            trusted=expected is not None,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error):
+        raise EvidenceError("the evidence pack cannot be read") from None
+
+
+def _verified_seals(seals: list[Seal], expected: set[str] | None) -> dict[int, Seal]:
+    by_number: dict[int, Seal] = {}
+    for seal in seals:
+        if expected is not None and seal.key not in expected:
+            raise EvidenceError(f"seal {seal.number} was made with a key that is not expected")
+        check_signature(seal)
+        before = by_number.get(seal.number - 1)
+        if before is not None and seal.previous != seal_hash(before):
+            raise EvidenceError(f"seal {seal.number} does not follow the seal before it")
+        by_number[seal.number] = seal
+    return by_number
+
+
+def _verified_rows(
+    rows: list[dict[str, Any]], message_id: str, seals: Mapping[int, Seal]
+) -> tuple[PackRow, ...]:
+    if not rows:
+        raise EvidenceError("the evidence pack holds no rows")
+    found: list[PackRow] = []
+    for row in rows:
+        if row["message_id"] != message_id or (found and row["sequence"] <= found[-1].sequence):
+            raise EvidenceError(f"evidence row {row['sequence']} does not belong where it stands")
+        found.append(_verified_row(row, seals))
+    return tuple(found)
+
+
+def _verified_row(row: dict[str, Any], seals: Mapping[int, Seal]) -> PackRow:
+    sequence, seal = row["sequence"], seals[row["seal"]]
+    own = row_hash(sequence, row["message_id"], row["body"], row["previous"])
+    if own != row["hash"]:
+        raise EvidenceError(f"evidence row {sequence} was changed")
+    if sequence == seal.last and own != seal.chain:
+        raise EvidenceError(f"evidence row {sequence} does not fit its seal")
+    count = seal.last - seal.first + 1
+    check_inclusion(own, sequence - seal.first, count, row["path"], seal.root)
+    body = json.loads(row["body"])
+    wire = base64.b64decode(row.get("wire", ""), validate=True)
+    if (sha256(wire) if wire else None) != body.get("wire"):
+        raise EvidenceError(f"the wire bytes of evidence row {sequence} were changed")
+    return PackRow(
+        sequence=sequence,
+        kind=body["kind"],
+        at=body["at"],
+        actor=body["actor"],
+        facts=body["facts"],
+        wire=wire,
+        seal=seal.number,
+    )
+
+
+def _blob(blob: dict[str, Any], rows: list[dict[str, Any]]) -> PackBlob:
+    digest = blob["digest"]
+    return PackBlob(
+        role=blob["role"],
+        digest=digest,
+        size=blob["size"],
+        attested=any(f'"{digest}"' in row["body"] for row in rows),
+    )

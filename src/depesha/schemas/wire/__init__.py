@@ -1,0 +1,1 @@
+"""Wire forms of the networks: schema files and what loads them, offline."""
