@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from depesha.gateway import acknowledge
+from depesha.gateway.checks.chain import Chain, Examination, Result
 from depesha.schemas.answer import (
     Answer,
     EmptyAnswer,
@@ -38,7 +39,6 @@ from depesha.schemas.verdict import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from depesha.gateway.checks.chain import Chain, Examination
     from depesha.gateway.tasks import FollowUps
     from depesha.ports import (
         Checkpoint,
@@ -84,8 +84,8 @@ class Inbound:
         examination = await self._chain.examine(arrival, now)
         self._observer.examined(arrival.network, examination.checks)
         self._checkpoint.reached(Step.CHECKED)
-        if examination.repeated is not None:
-            return await self._again(arrival, examination.repeated, reply, now)
+        if examination.repeat is not None:
+            return await self._again(arrival, examination.repeat, reply, now)
         state = _first_state(examination)
         wire = await reply(_first_answer(arrival, state, examination.checks))
         self._checkpoint.reached(Step.ANSWER_SIGNED)
@@ -213,11 +213,11 @@ def _peer(arrival: Arrival) -> str:
 
 def _first_state(examination: Examination) -> InboundState:
     match examination.outcome:
-        case "passed":
+        case Result.PASSED:
             return InboundState.ADMITTED
-        case "held":
+        case Result.HELD:
             return InboundState.HELD
-        case "rejected" | "repeated":
+        case Result.REJECTED | Result.REPEATED:
             return InboundState.REJECTED
         case _:
             assert_never(examination.outcome)

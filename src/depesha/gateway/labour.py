@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from depesha.errors import StorageError
 from depesha.gateway import acknowledge, retry
+from depesha.gateway.checks.chain import Chain, Examination, Result
 from depesha.gateway.tasks import QUARANTINE_AFTER, documents_of, notices
 from depesha.schemas.answer import DocumentStatus
 from depesha.schemas.ids import guid
@@ -23,7 +24,6 @@ from depesha.schemas.message import (
     NewEvidence,
     NewTask,
     TaskKind,
-    rejection_of,
 )
 from depesha.schemas.outcome import Deferred, Delivered, Outcome, Refused, Unclear
 from depesha.schemas.steps import Step
@@ -31,7 +31,6 @@ from depesha.schemas.steps import Step
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from depesha.gateway.checks.chain import Chain, Examination
     from depesha.gateway.retry import Schedule
     from depesha.gateway.tasks import FollowUps
     from depesha.ports import (
@@ -228,7 +227,7 @@ class Labour:
     def _rechecked(self, claim: Claim, message: Message, examination: Examination) -> Change:
         now = self._clock.now()
         event, tasks = self._after_recheck(claim, message, examination)
-        refusal = rejection_of(examination.checks)
+        refusal = examination.rejection
         return Change(
             message_id=message.id,
             event=event,
@@ -253,14 +252,14 @@ class Labour:
     ) -> tuple[InboundEvent, tuple[NewTask, ...]]:
         now = self._clock.now()
         match examination.outcome:
-            case "passed":
+            case Result.PASSED:
                 entering = self._follow_ups.on_entering(InboundState.ADMITTED, now, retry=False)
                 return InboundEvent.CHECKED_PASSED, entering
-            case "rejected" | "repeated":
+            case Result.REJECTED | Result.REPEATED:
                 told = notices(documents_of(message), DocumentStatus.REJECTED, now)
                 entering = self._follow_ups.on_entering(InboundState.REJECTED, now, retry=False)
                 return InboundEvent.CHECKED_REJECTED, (*told, *entering)
-            case "held":
+            case Result.HELD:
                 if not examination.retry:
                     return InboundEvent.CHECKED_HELD, ()
                 tries = int(claim.payload.get("tries", "0")) + 1

@@ -6,6 +6,7 @@ The state moves through `lifecycle.advance` alone; nothing here writes or reads 
 from __future__ import annotations
 
 from dataclasses import replace
+
 from depesha.schemas.ids import Guid
 from depesha.schemas.lifecycle import InboundEvent, advance
 from depesha.schemas.message import Change, Message, NewMessage

@@ -8,7 +8,7 @@ default read well from bytes written before it; nothing here may ever guess at m
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -77,6 +77,6 @@ def load_payload(data: bytes) -> dict[str, str]:
 
 def warm() -> None:
     """Build every schema now, so that the first message does not wait for it."""
-    adapters: tuple[TypeAdapter[Any], ...] = (_arrivals(), _checks(), _payloads())
-    for adapter in adapters:
-        adapter.rebuild()
+    _arrivals()
+    _checks()
+    _payloads()

@@ -11,6 +11,9 @@ from datetime import date, datetime
 
 from depesha.schemas.ids import Digest, Guid
 
+Day = date
+"""A name for `date` that a field of that name does not hide from the codec."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
@@ -27,7 +30,7 @@ class RegistrationNumber:
     """A number in somebody's registry: opaque text and a day (facts 3.7, Q14)."""
 
     number: str
-    date: date
+    date: Day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

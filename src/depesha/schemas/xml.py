@@ -6,13 +6,12 @@ must never say in an error what stood in a document.
 
 from __future__ import annotations
 
-import itertools
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol, cast
 
 from lxml import etree
 
@@ -78,14 +77,18 @@ def parse(source: bytes | Path) -> Document:
     try:
         if isinstance(source, bytes):
             _gate(_slices(source), len(source))
-            root = etree.fromstring(source, _parser(encoding))
+            root = etree.fromstring(source, _parser())
         else:
             with source.open("rb") as file:
                 _gate(iter(lambda: file.read(SLICE), b""), source.stat().st_size)
-            root = etree.parse(str(source), _parser(encoding)).getroot()
+                file.seek(0)
+                root = etree.parse(file, _parser()).getroot()
     except (etree.XMLSyntaxError, ValueError, LookupError) as error:
         raise WireError("the document is not well-formed XML") from error
     except OSError as error:
+        # lxml calls undecodable bytes of a file an OSError too, but one without a number.
+        if error.errno is None:
+            raise WireError("the document is not well-formed XML") from error
         raise StorageError("a stored document cannot be read") from error
     _judge(root)
     return Document(root)
@@ -117,21 +120,24 @@ def _gate(slices: Iterator[bytes], size: int) -> None:
 def _judge_prolog(head: bytes) -> None:
     """Look for a DTD where alone one may stand: libxml2 would expand its entities in attributes."""
     position = 3 if head.startswith(b"\xef\xbb\xbf") else 0
-    while True:
-        while head[position : position + 1].isspace():
+    while position < len(head):
+        if head[position : position + 1].isspace():
             position += 1
-        if head.startswith(b"<?", position):
-            position = head.find(b"?>", position) + 2
+        elif head.startswith(b"<?", position):
+            position = _after(head, b"?>", position)
         elif head.startswith(b"<!--", position):
-            position = head.find(b"-->", position) + 3
+            position = _after(head, b"-->", position)
         elif head.startswith(b"<!", position):
             raise WireError("the document carries a DTD")
         else:
-            break
-        if position < len("<?"):
-            raise WireError("the document does not begin with its root element")
+            return
     if position >= PROLOG:
         raise WireError("the document does not begin with its root element")
+
+
+def _after(head: bytes, end: bytes, start: int) -> int:
+    found = head.find(end, start)
+    return PROLOG if found < 0 else found + len(end)
 
 
 def _judge(root: etree._Element) -> None:
@@ -179,8 +185,13 @@ def text(element: etree._Element) -> str:
 
 
 def write_text(element: etree._Element, into: BinaryIO) -> None:
-    """Write the text of an element as UTF-8 without making one large string of it."""
-    etree.ElementTree(element).write(into, method="text", encoding="utf-8", with_tail=False)
+    """Write the text of an element, elements inside included, as UTF-8 in small pieces.
+
+    Needs the text once more in memory while it writes; lxml's own text output needs it twice.
+    """
+    for node in cast("Iterator[str]", element.itertext()):
+        starts = range(0, len(node), SLICE)
+        into.writelines(node[start : start + SLICE].encode() for start in starts)
 
 
 def serialise(element: etree._Element) -> bytes:
@@ -215,12 +226,24 @@ _ELEMENT: Final = re.compile(r"Element '(?:\{[^{}']{0,300}\})?([A-Za-z_][\w.\-]{
 _NAMESPACE: Final = re.compile(r"\{[^{}]*\}")
 
 
+class _Entry(Protocol):
+    """One line of lxml's error log."""
+
+    line: int
+    message: str
+    type_name: str
+
+
 class Schema:
     """An XSD of ours, ready to validate in any thread. Never reads outside its own folder."""
 
-    def __init__(self, path: Path) -> None:
-        """Load at once, so that a broken schema stops the start; raises `ConfigurationError`."""
+    def __init__(self, path: Path, *, retype: Mapping[str, str] | None = None) -> None:
+        """Load at once, so that a broken schema stops the start; raises `ConfigurationError`.
+
+        `retype` gives elements another type by name, for a form that is quicker to validate.
+        """
         self._path = path.resolve()
+        self._retype = dict(retype or {})
         # libxml2's compiled schema may be shared, lxml's error log beside it may not.
         self._local = threading.local()
         self._validator()
@@ -230,7 +253,8 @@ class Schema:
         validator = self._validator()
         if validator.validate(document.root):
             return ()
-        entries = itertools.islice(iter(validator.error_log), DEVIATIONS)
+        log = cast("Sequence[_Entry]", validator.error_log)
+        entries = (log[index] for index in range(min(len(log), DEVIATIONS)))
         return tuple(dict.fromkeys(_deviation(entry) for entry in entries))
 
     def _validator(self) -> etree.XMLSchema:
@@ -240,87 +264,23 @@ class Schema:
         parser = etree.XMLParser(no_network=True, load_dtd=False, resolve_entities=False)
         parser.resolvers.add(_OwnFolder(self._path.parent))
         try:
-            made = etree.XMLSchema(etree.parse(str(self._path), parser))
+            tree = etree.parse(str(self._path), parser)
+            for element in tree.iter("{http://www.w3.org/2001/XMLSchema}element"):
+                if element.get("name", "") in self._retype:
+                    element.set("type", self._retype[element.get("name", "")])
+            made = etree.XMLSchema(tree)
         except (etree.LxmlError, OSError) as error:
             raise ConfigurationError(f"the schema {self._path.name} cannot be loaded") from error
         self._local.validator = made
         return made
 
 
-def _deviation(entry: etree._LogEntry) -> str:
-    message = str(entry.message)
+def _deviation(entry: _Entry) -> str:
+    message = entry.message
     element = _ELEMENT.match(message)
-    rule = str(entry.type_name).removeprefix("SCHEMAV_").replace("_", " ").lower()
+    rule = entry.type_name.removeprefix("SCHEMAV_").replace("_", " ").lower()
     told = f"line {entry.line}: {element[1] if element else 'an element'}: {rule}"
     expected = _EXPECTED.search(message)
     if expected and "'" not in expected[1]:
         told += f", expected {_NAMESPACE.sub('', expected[1])}"
     return told
-
-
-class _TextBelow:
-    """A parser target that writes the text of one element, found by its path, and no more."""
-
-    def __init__(self, path: Sequence[str], into: BinaryIO) -> None:
-        self._path = tuple(path)
-        self._into = into
-        self._open: list[str] = []
-        self._count = 0
-        self.found = False
-
-    def start(self, tag: str, attributes: Mapping[str, str]) -> None:  # noqa: ARG002 -- lxml's call
-        self._count += 1
-        self._open.append(tag)
-        if len(self._open) > DEPTH:
-            raise WireError("the document is nested too deeply")
-        if self._count > ELEMENTS:
-            raise WireError("the document has too many elements")
-        if self._inside():
-            raise WireError("the text holds elements")
-        if tuple(self._open) == self._path:
-            if self.found:
-                raise WireError("the text stands there twice")
-            self.found = True
-
-    def _inside(self) -> bool:
-        return len(self._open) > len(self._path) and tuple(self._open[:-1]) == self._path
-
-    def end(self, tag: str) -> None:  # noqa: ARG002 -- lxml's call
-        self._open.pop()
-
-    def data(self, text: str) -> None:
-        if len(self._open) == len(self._path) and tuple(self._open) == self._path:
-            self._into.write(text.encode("utf-8"))
-
-    def doctype(self, name: str, public: str | None, system: str | None) -> NoReturn:  # noqa: ARG002 -- lxml's call
-        raise WireError("the document carries a DTD")
-
-    def close(self) -> bool:
-        return self.found
-
-
-def stream_text(source: Path, path: Sequence[str], into: BinaryIO) -> bool:
-    """Write the text of the element at `path` (tags from the root on) as UTF-8, in small pieces.
-
-    No tree is made, so that the memory needed does not grow with the text. Returns False where no
-    such element stands. Raises `WireError` as `parse` does, and where the element holds elements;
-    `into` may then hold a part of the text.
-    """
-    target = _TextBelow(path, into)
-    parser = etree.XMLParser(
-        target=target,
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        remove_comments=True,
-        remove_pis=True,
-        huge_tree=True,
-    )
-    try:
-        with source.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                parser.feed(chunk)
-        parser.close()
-    except (etree.XMLSyntaxError, ValueError, LookupError) as error:
-        raise WireError("the document is not well-formed XML") from error
-    return target.found

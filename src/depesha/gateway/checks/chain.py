@@ -93,7 +93,7 @@ CHECKS: tuple[str, ...] = tuple(row.name for row in TABLE)
 
 
 class Result(StrEnum):
-    """What became of it."""
+    """What became of an arrival."""
 
     PASSED = "passed"
     HELD = "held"

@@ -1,0 +1,51 @@
+# Every target sets up what it needs first; a finished set-up costs a moment.
+# Pass options with ARGS, e.g. `make demo ARGS=--once`, `make test ARGS="-k config"`.
+
+BIN := .venv/bin
+CODE := src tests bench scripts
+export PYTHONPATH := .
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help setup demo test lint format lock bench crash attack fuzz clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
+
+setup: ## install what is missing: Debian packages, .venv from the lock
+	@scripts/setup
+
+demo: setup ## a small country on this machine; ARGS=--once runs the main job and ends
+	@$(BIN)/depesha demo $(ARGS)
+
+test: setup ## all tests
+	@$(BIN)/pytest -n auto $(ARGS)
+
+lint: setup ## form, rules, types, layers, lock files
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python scripts/lock.py --check
+
+format: setup ## put the code into form
+	@$(BIN)/ruff check --fix $(CODE)
+	@$(BIN)/ruff format $(CODE)
+
+lock: setup ## refresh requirements/*.txt from pyproject.toml
+	@$(BIN)/python scripts/lock.py $(ARGS)
+
+bench: setup ## drive the real server and print the figures
+	@$(BIN)/python bench/run.py $(ARGS)
+
+crash: setup ## kill the gateway at every committed step and between them
+	@$(BIN)/python tests/crash/run.py $(ARGS)
+
+attack: setup ## the attack corpus against the running endpoint
+	@$(BIN)/python tests/attack/run.py $(ARGS)
+
+fuzz: setup ## 10,000 examples of every property
+	@$(BIN)/pytest -n auto --hypothesis-profile=fuzz --timeout=1800 tests/property $(ARGS)
+
+clean: ## remove what was made here; .venv stays
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage* build dist demo simulator
+	@find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +

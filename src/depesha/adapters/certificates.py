@@ -1,0 +1,94 @@
+"""Reads X.509 certificates of peers and of authorities into plain facts.
+
+It must never judge one, and never let a foreign exception out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from depesha.errors import ConfigurationError, WireError
+from depesha.schemas.facts import CertificateFacts
+from depesha.schemas.ids import Digest, serial_number
+
+KEY_BITS: Final = range(1024, 8193)
+"""RSA keys that are looked at: shorter ones are broken, longer ones only cost us time."""
+EXPONENT_BITS: Final = 33
+"""Larger public exponents serve only to make verifying slow."""
+_UNREADABLE: Final = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+_BEGIN: Final = re.compile(rb"-----BEGIN ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """A certificate of a peer, read once: nothing about it is judged yet."""
+
+    der: bytes = field(repr=False)
+    key: rsa.RSAPublicKey = field(repr=False)
+    facts: CertificateFacts
+    may_sign: bool
+    """False where its key usage says that the key is not for signing."""
+
+    @classmethod
+    def read(cls, der: bytes) -> Certificate:
+        """Read DER; raise `WireError` for what is no certificate with an RSA key of sane size."""
+        try:
+            read = x509.load_der_x509_certificate(der)
+            key = read.public_key()
+            may_sign = _may_sign(read)
+            facts = CertificateFacts(
+                serial=serial_number(read.serial_number),
+                subject=read.subject.rfc4514_string(),
+                issuer=read.issuer.rfc4514_string(),
+                not_before=read.not_valid_before_utc,
+                not_after=read.not_valid_after_utc,
+                fingerprint=Digest(read.fingerprint(hashes.SHA256()).hex()),
+            )
+        except _UNREADABLE as error:
+            raise WireError("a certificate cannot be read") from error
+        if not isinstance(key, rsa.RSAPublicKey):
+            raise WireError("a certificate's key is not an RSA key")
+        exponent = key.public_numbers().e
+        if key.key_size not in KEY_BITS or exponent.bit_length() > EXPONENT_BITS:
+            raise WireError("a certificate's key has an unusable size")
+        return cls(der=der, key=key, facts=facts, may_sign=may_sign)
+
+
+def _may_sign(certificate: x509.Certificate) -> bool:
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return usage.digital_signature or usage.content_commitment
+
+
+def authorities(bundles: Iterable[bytes]) -> Iterator[x509.Certificate]:
+    """Read authorities' certificates from PEM bundles or DER; raise `ConfigurationError`."""
+    for bundle in bundles:
+        try:
+            if _BEGIN.search(bundle):
+                yield from x509.load_pem_x509_certificates(bundle)
+            else:
+                yield x509.load_der_x509_certificate(bundle)
+        except ValueError as error:
+            raise ConfigurationError("a CA certificate cannot be read") from error
+
+
+def der(certificate: x509.Certificate) -> bytes:
+    """Return a certificate's DER."""
+    return certificate.public_bytes(Encoding.DER)

@@ -1,0 +1,53 @@
+"""`Quarantine` in memory: refused bytes behind a door, without the encryption."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from depesha.adapters.memory.blobs import MemoryBlobs
+from depesha.adapters.memory.state import MemoryState
+from depesha.errors import StorageError
+from depesha.ports import Clock
+from depesha.schemas.ids import Digest
+from depesha.schemas.lifecycle import InboundState
+
+_MOMENT = timedelta(minutes=3)
+
+
+class MemoryQuarantine:
+    """`Quarantine` in a dictionary."""
+
+    def __init__(self, state: MemoryState, blobs: MemoryBlobs, clock: Clock) -> None:
+        self._state = state
+        self._blobs = blobs
+        self._clock = clock
+        self._sealed: dict[Digest, tuple[datetime, bytes]] = {}
+
+    def seal(self, digest: Digest, until: datetime) -> bool:
+        """See `Quarantine.seal`."""
+        path = self._blobs.path(digest)
+        if path is None or any(
+            message.arrival.original == digest and message.state is not InboundState.REJECTED
+            for message in list(self._state.messages.values())
+        ):
+            return True
+        if self._clock.now() - self._blobs.put_at[digest] < _MOMENT:
+            return False
+        earlier = self._sealed.get(digest, (until, b""))[0]
+        self._sealed[digest] = (max(until, earlier), path.read_bytes())
+        self._blobs.remove(digest)
+        return True
+
+    def open(self, digest: Digest) -> bytes:
+        """See `Quarantine.open`."""
+        try:
+            return self._sealed[digest][1]
+        except KeyError:
+            raise StorageError("these bytes were shredded or never sealed") from None
+
+    def shred(self, now: datetime) -> tuple[Digest, ...]:
+        """See `Quarantine.shred`."""
+        gone = tuple(name for name, (until, _data) in self._sealed.items() if until <= now)
+        for name in gone:
+            del self._sealed[name]
+        return gone

@@ -1,0 +1,82 @@
+"""What the in-memory store, task queue and journal share: plain tables, no I/O, no threads.
+
+Everything between two `await`s is a transaction; a step that may raise looks before it writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from depesha.errors import LostLeaseError
+from depesha.schemas.evidence import GENESIS, EvidenceRecord, Seal
+from depesha.schemas.ids import MessageId
+from depesha.schemas.journal import next_record
+from depesha.schemas.message import Claim, Message, NewEvidence, NewTask, TaskKind
+
+
+@dataclass(slots=True)
+class Task:
+    """A row of the queue. While leased, `due_at` is when the lease ends."""
+
+    task_id: int
+    kind: TaskKind
+    message_id: MessageId | None
+    payload: dict[str, str]
+    created_at: datetime
+    due_at: datetime
+    attempts: int = 0
+    lease: str = ""
+    parked_at: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class MemoryState:
+    """The tables. Give the same state to the doubles that belong together."""
+
+    messages: dict[MessageId, Message] = field(default_factory=dict)
+    identities: dict[str, MessageId] = field(default_factory=dict)
+    tasks: dict[int, Task] = field(default_factory=dict)
+    evidence: list[tuple[EvidenceRecord, bytes]] = field(default_factory=list)
+    seals: list[Seal] = field(default_factory=list)
+    waiting: set[asyncio.Future[None]] = field(default_factory=set)
+    last_task: int = 0
+
+    def append(self, new: NewEvidence) -> int:
+        """Append a row to the chain; return its number."""
+        previous = self.evidence[-1][0].hash if self.evidence else GENESIS
+        record = next_record(len(self.evidence) + 1, previous, new)
+        self.evidence.append((record, new.wire))
+        return record.sequence
+
+    def add_tasks(
+        self, message_id: MessageId, tasks: tuple[NewTask, ...], created_at: datetime
+    ) -> None:
+        """Store work and wake whoever waits for some."""
+        for task in tasks:
+            self.last_task += 1
+            self.tasks[self.last_task] = Task(
+                task_id=self.last_task,
+                kind=task.kind,
+                message_id=message_id,
+                payload=dict(task.payload),
+                created_at=created_at,
+                due_at=task.due_at,
+            )
+        if tasks:
+            self.ring()
+
+    def held(self, claim: Claim) -> Task:
+        """Return the task a claim holds; raise `LostLeaseError` where it holds none."""
+        task = self.tasks.get(claim.task_id)
+        if task is None or task.lease != claim.lease:
+            raise LostLeaseError("the lease of this task has passed to another worker")
+        return task
+
+    def ring(self) -> None:
+        """Wake whoever waits for work."""
+        for future in self.waiting:
+            if not future.done():
+                future.set_result(None)

@@ -1,0 +1,369 @@
+"""★ The composition root: the only place where parts meet. Reading it tells what is running.
+
+Opening is in order, closing in reverse; what was opened is closed when a later part fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import TYPE_CHECKING, Self
+
+import aiohttp
+
+from depesha import __version__
+from depesha.adapters.clamd import ClamdScanner
+from depesha.adapters.contents import Inspector
+from depesha.adapters.registry.api import build_app as registry_app
+from depesha.adapters.registry.builtin import BuiltinRegistry, NumberTemplate
+from depesha.adapters.registry.feed import Bell
+from depesha.adapters.registry.routes import Parts as RegistryParts
+from depesha.adapters.registry.settings import RegistryApiSettings, WebhookSettings
+from depesha.adapters.registry.tokens import TokenStore
+from depesha.adapters.registry.webhooks import WebhookSender
+from depesha.adapters.revocation import HttpListFetcher, RevocationRefresher
+from depesha.adapters.seos.assembly import SeosChannel, SeosEnvironment
+from depesha.adapters.system import (
+    NoCheckpoint,
+    SystemClock,
+    SystemIds,
+    SystemJitter,
+    WorkerThreads,
+)
+from depesha.app import policy as values
+from depesha.app.listeners import Listeners
+from depesha.app.trust import load_trust
+from depesha.config import secret
+from depesha.gateway.checks.chain import Chain
+from depesha.gateway.desk import RegistryDesk
+from depesha.gateway.inbound import Inbound
+from depesha.gateway.labour import Labour
+from depesha.gateway.service import Clockwork, Service
+from depesha.gateway.tasks import EVENTS, FollowUps
+from depesha.monitoring.health import (
+    Health,
+    directory_part,
+    disk_part,
+    scanner_part,
+    store_part,
+)
+from depesha.monitoring.log import configure
+from depesha.monitoring.metrics import Metrics
+from depesha.monitoring.observer import LiveObserver
+from depesha.monitoring.server import Operators
+from depesha.queue.opening import open_memory
+from depesha.schemas.sentences import sentence
+
+if TYPE_CHECKING:
+    from depesha.adapters.seos.settings import SeosSettings
+    from depesha.app.trust import Trust
+    from depesha.config import Settings
+    from depesha.monitoring.log import Logger
+    from depesha.ports import Checkpoint
+    from depesha.queue.opening import Memory
+    from depesha.schemas.verdict import Finding
+
+WORKERS = 8
+"""Tasks done side by side: they mostly wait for others."""
+SHRED_SECONDS = 3600.0
+SEOS_LANGUAGE = "bg"
+
+
+class RingingObserver(LiveObserver):
+    """The eyes, which also wake those who wait for something to change."""
+
+    def __init__(self, logger: Logger, metrics: Metrics, bell: Bell) -> None:
+        super().__init__(logger, metrics)
+        self._bell = bell
+
+    def stored(self, message: str, network: str, state: str, seconds: float) -> None:
+        """A message was made durable."""
+        super().stored(message, network, state, seconds)
+        self._bell.ring()
+
+    def changed(self, message: str, network: str, state: str) -> None:
+        """A stored message took a step."""
+        super().changed(message, network, state)
+        self._bell.ring()
+
+
+def peer_sentence(finding: Finding) -> str:
+    """What a SEOS peer is told of a finding."""
+    return sentence(finding, SEOS_LANGUAGE, "peer")
+
+
+class Gateway:
+    """One running gateway. `async with Gateway(settings) as gateway: await gateway.run(stop)`."""
+
+    def __init__(self, settings: Settings, checkpoint: Checkpoint | None = None) -> None:
+        self._settings = settings
+        self._checkpoint = checkpoint or NoCheckpoint()
+        self._stack = AsyncExitStack()
+        self._clock = SystemClock()
+        self._ids = SystemIds(self._clock)
+        self._jitter = SystemJitter()
+        self._bell = Bell()
+        self._metrics = Metrics(__version__)
+        self._logger = configure(sys.stderr, settings.log.level, settings.log.format)
+        self._observer = RingingObserver(self._logger, self._metrics, self._bell)
+
+    async def __aenter__(self) -> Self:
+        """Open everything but the listeners; raises `DepeshaError` with nothing left open."""
+        try:
+            await self._open()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close in reverse order."""
+        await self._stack.aclose()
+
+    async def _open(self) -> None:
+        settings = self._settings
+        seos = values.seos_settings(settings)
+        self._threads = WorkerThreads(settings.threads.size)
+        self._stack.push_async_callback(self._threads.close)
+        trust = await self._threads.run(load_trust, settings, seos)
+        self._memory = await open_memory(
+            settings.store.folder,
+            clock=self._clock,
+            ids=self._ids,
+            seal_key=trust.seal_key,
+            observer=self._observer,
+        )
+        self._stack.push_async_callback(self._memory.close)
+        self._session = aiohttp.ClientSession()
+        self._stack.push_async_callback(self._session.close)
+        self._scanner = ClamdScanner(settings.scanner.addresses, clock=self._clock)
+        self._channel = self._seos(seos, trust, self._memory)
+        self._stack.push_async_callback(self._channel.close)
+        await self._channel.start()
+        self._refresher = self._revocation(seos, trust)
+        await self._refresher.refresh()
+        self._rooms(seos)
+
+    def _seos(self, seos: SeosSettings, trust: Trust, memory: Memory) -> SeosChannel:
+        settings = self._settings
+        limits = values.limits(settings)
+        return SeosChannel(
+            SeosEnvironment(
+                settings=seos,
+                own=values.own_party(settings),
+                tls=trust.tls,
+                register_copy=settings.store.folder / "seos-register.json",
+                limits=limits,
+                blobs=memory.blobs,
+                signer=trust.signer,
+                verifier=trust.verifier,
+                inspector=Inspector(limits=limits),
+                peer_sentence=peer_sentence,
+                threads=self._threads,
+                clock=self._clock,
+                ids=self._ids,
+                observer=self._observer,
+                checkpoint=self._checkpoint,
+            )
+        )
+
+    def _revocation(self, seos: SeosSettings, trust: Trust) -> RevocationRefresher:
+        sources = [
+            name if name.startswith(("http://", "https://")) else str(self._settings.path(name))
+            for name in seos.trust.revocation_lists
+        ]
+        return RevocationRefresher(
+            sources=sources,
+            lists=trust.lists,
+            fetch=HttpListFetcher(self._session),
+            clock=self._clock,
+            threads=self._threads,
+            observer=self._observer,
+            every=timedelta(seconds=seos.trust.revocation_refresh_seconds),
+        )
+
+    def _rooms(self, seos: SeosSettings) -> None:
+        """The decisions, between the memory and the edges."""
+        settings, memory = self._settings, self._memory
+        webhooks = self._webhooks()
+        numbers = self._numbers()
+        follow_ups = FollowUps(webhooks=webhooks, builtin_registry=numbers is not None)
+        chain = Chain(
+            directory=self._channel.directory,
+            store=memory.store,
+            blobs=memory.blobs,
+            scanner=self._scanner,
+            clock=self._clock,
+            observer=self._observer,
+            policy=values.policy(settings, strict=seos.strict),
+        )
+        self._inbound = Inbound(
+            chain=chain,
+            store=memory.store,
+            journal=memory.journal,
+            follow_ups=follow_ups,
+            clock=self._clock,
+            ids=self._ids,
+            observer=self._observer,
+            checkpoint=self._checkpoint,
+        )
+        self._desk = RegistryDesk(
+            store=memory.store,
+            journal=memory.journal,
+            blobs=memory.blobs,
+            extractors={"seos": self._channel.reader},
+            follow_ups=follow_ups,
+            clock=self._clock,
+            threads=self._threads,
+            observer=self._observer,
+            checkpoint=self._checkpoint,
+        )
+        labour = Labour(
+            chain=chain,
+            store=memory.store,
+            tasks=memory.tasks,
+            blobs=memory.blobs,
+            quarantine=memory.quarantine,
+            desk=self._desk,
+            notifiers={"seos": self._channel.notifier},
+            extractors={"seos": self._channel.reader},
+            webhooks=webhooks,
+            numbers=numbers,
+            follow_ups=follow_ups,
+            notice_schedule=values.notice_schedule(settings),
+            quarantine_for=timedelta(days=settings.quarantine.days),
+            clock=self._clock,
+            ids=self._ids,
+            jitter=self._jitter,
+            threads=self._threads,
+            observer=self._observer,
+            checkpoint=self._checkpoint,
+        )
+        self._service = Service(
+            labour=labour,
+            tasks=memory.tasks,
+            clockworks=self._clockworks(seos),
+            workers=WORKERS,
+            clock=self._clock,
+            jitter=self._jitter,
+            observer=self._observer,
+        )
+
+    def _clockworks(self, seos: SeosSettings) -> tuple[Clockwork, ...]:
+        refresh = seos.register_refresh_seconds
+        return (
+            Clockwork(name="register", seconds=refresh, job=self._channel.directory.refresh),
+            Clockwork(
+                name="revocation",
+                seconds=seos.trust.revocation_refresh_seconds,
+                job=self._refresher.refresh,
+            ),
+            Clockwork(name="seal", seconds=self._settings.seal.every_seconds, job=self._seal),
+            Clockwork(name="shred", seconds=SHRED_SECONDS, job=self._shred),
+        )
+
+    async def _seal(self) -> None:
+        await self._memory.journal.seal()
+
+    async def _shred(self) -> None:
+        now = self._clock.now()
+        await self._threads.run(self._memory.quarantine.shred, now)
+
+    def _webhooks(self) -> WebhookSender:
+        listeners = [
+            WebhookSettings(
+                name=f"webhook{number}",
+                url=hook.url,
+                secret=secret(env=hook.secret_env, file=hook.secret_file) or "",
+                events=frozenset(hook.events) or frozenset(EVENTS.values()),
+                plain_http=hook.plain_http,
+            )
+            for number, hook in enumerate(self._settings.registry.webhooks, start=1)
+        ]
+        return WebhookSender(
+            session=self._session, listeners=listeners, clock=self._clock, observer=self._observer
+        )
+
+    def _numbers(self) -> BuiltinRegistry | None:
+        registry = self._settings.registry
+        if registry.kind != "builtin":
+            return None
+        template = NumberTemplate(text=registry.template, index=registry.index)
+        path = self._settings.store.folder / "numbers.log"
+        numbers = BuiltinRegistry(path, template, self._clock)
+        self._stack.callback(numbers.close)
+        return numbers
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Open the listeners, work until `stop` is set, then finish what is in hand."""
+        settings = self._settings
+        listeners = Listeners(settings)
+        health = self._health()
+        tokens = TokenStore(settings.registry.tokens, self._clock, self._ids)
+        await self._threads.run(tokens.reload)
+        own_tls = listeners.own_tls
+        listen = settings.listen
+        # The register first: a listener without participants would refuse everybody.
+        await self._channel.directory.refresh()
+        try:
+            await listeners.open(
+                self._operators(health),
+                listen.operators,
+                own_tls() if listen.operators_tls else None,
+            )
+            await listeners.open(
+                self._registry(tokens),
+                listen.registry,
+                own_tls() if listen.registry_tls else None,
+            )
+            await listeners.open(
+                self._channel.application(self._inbound), listen.partners, listeners.partners_tls()
+            )
+            self._logger.info("gateway is open", version=__version__)
+            await self._service.run(stop)
+        finally:
+            health.stop()
+            await listeners.close()
+
+    def _registry(self, tokens: TokenStore) -> aiohttp.web.Application:
+        return registry_app(
+            RegistryParts(
+                desk=self._desk,
+                journal=self._memory.journal,
+                tasks=self._memory.tasks,
+                directory=self._channel.directory,
+                blobs=self._memory.blobs,
+                tokens=tokens,
+                ids=self._ids,
+                clock=self._clock,
+                threads=self._threads,
+                observer=self._observer,
+                bell=self._bell,
+                sentence=lambda finding, language: sentence(finding, language, "clerk"),
+                settings=RegistryApiSettings(),
+            ),
+            version=__version__,
+        )
+
+    def _health(self) -> Health:
+        return Health(
+            (
+                scanner_part(self._scanner),
+                store_part(self._memory.store),
+                disk_part(self._settings.store.folder, self._threads),
+                directory_part(self._channel.directory, self._clock),
+            ),
+            self._clock,
+        )
+
+    def _operators(self, health: Health) -> aiohttp.web.Application:
+        return Operators(
+            health=health,
+            metrics=self._metrics,
+            store=self._memory.store,
+            directory=self._channel.directory,
+            clock=self._clock,
+            threads=self._threads,
+        ).application()

@@ -1,0 +1,93 @@
+"""Keys and trust from files: who we are, whom we believe. Blocking: run in a thread, at start."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from depesha.adapters.keys import KeyPair, load_key_pair, load_or_create_seal_key
+from depesha.adapters.revocation import RevocationLists
+from depesha.adapters.seos.assembly import SeosTls
+from depesha.adapters.signing import XmlSigner
+from depesha.adapters.trust import CertificateJudge, TrustPolicy
+from depesha.adapters.verifying import XmlVerifier
+from depesha.errors import ConfigurationError
+from depesha.schemas.journal import SealKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from depesha.adapters.seos.settings import SeosSettings
+    from depesha.config import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """Everything made of keys and certificates."""
+
+    pair: KeyPair
+    seal_key: SealKey
+    signer: XmlSigner
+    verifier: XmlVerifier
+    lists: RevocationLists
+    tls: SeosTls
+
+
+def load_trust(settings: Settings, seos: SeosSettings) -> Trust:
+    """Load keys, anchors and rules, and prove once that signing works; `ConfigurationError`."""
+    keys = settings.keys
+    pair = load_key_pair(keys.key, keys.certificate, password_variable=keys.key_password_env)
+    signer = XmlSigner(pair)
+    signer.self_check()
+    anchors = (*keys.trusted, *(settings.path(name) for name in seos.trust.authorities))
+    authorities = tuple(_read(anchors))
+    between = tuple(_read(settings.path(name) for name in seos.trust.intermediates))
+    lists = RevocationLists((*authorities, *between))
+    judge = CertificateJudge(
+        TrustPolicy(
+            authorities=authorities,
+            intermediates=between,
+            register_serial=seos.trust.serial,
+            validity=seos.trust.validity,
+            chain=seos.trust.chain,
+            revocation=seos.trust.revocation,
+        ),
+        lists,
+    )
+    return Trust(
+        pair=pair,
+        seal_key=SealKey(load_or_create_seal_key(settings.seal.key)),
+        signer=signer,
+        verifier=XmlVerifier(judge),
+        lists=lists,
+        tls=_tls(settings, seos, anchors),
+    )
+
+
+def password(settings: Settings) -> str | None:
+    """The password of our key, or None."""
+    variable = settings.keys.key_password_env
+    return os.environ.get(variable) if variable else None
+
+
+def _tls(settings: Settings, seos: SeosSettings, anchors: tuple[Path, ...]) -> SeosTls:
+    peers = tuple(settings.path(name) for name in seos.peer_authorities) or anchors
+    return SeosTls(
+        certificate=settings.keys.certificate,
+        key=settings.keys.key,
+        password=password(settings),
+        authorities=peers,
+        register_authorities=tuple(settings.path(name) for name in seos.register_authorities),
+    )
+
+
+def _read(paths: Iterable[Path]) -> Iterable[bytes]:
+    for path in paths:
+        try:
+            yield path.read_bytes()
+        except OSError as error:
+            raise ConfigurationError(
+                f"the certificate file {path} cannot be read: {error.strerror}"
+            ) from None

@@ -1,0 +1,148 @@
+"""The settings file as `depesha init` writes it: every key, explained, defaults commented out.
+
+`docs/depesha.example.toml` is this very text; a test compares them, and another finds every key of
+every section in it.
+"""
+
+from __future__ import annotations
+
+import json
+
+_TEMPLATE = """\
+# Settings of a Depesha gateway. Every key is named here; a line that begins with "# " and a key
+# shows the default. An unknown key stops the start and is told with its line.
+# Any key may also come from the environment: DEPESHA_SECTION__KEY, e.g. DEPESHA_LOG__LEVEL=debug;
+# lists are JSON there. The environment wins.
+# Relative paths start at this file's folder. Secrets never stand here: keys that end in _env name
+# an environment variable, keys that end in _file name a file which holds the secret.
+
+[participant]
+# Who this gateway is in the networks' registers.
+name = {name}
+identifier = {identifier}                      # EIK
+guid = {guid}
+# phone = ""
+# email = ""
+
+[keys]
+# The key that signs for us, its certificate, and the CAs that may issue partners' certificates.
+certificate = {certificate}
+key = {key}
+# key_password_env = ""                    # variable that holds the key's password
+trusted = {trusted}
+
+[listen]
+# Three listeners, so that a firewall can part them.
+# partners = "0.0.0.0:8440"                # the networks' peers: TLS, client certificates
+# registry = "127.0.0.1:8441"              # the document registry's API
+# operators = "127.0.0.1:8442"             # /healthz, /readyz, /metrics
+# client_certificates = "required"         # or "optional"
+# registry_tls = false
+# operators_tls = false
+# certificate = "keys/tls.crt"             # default: the certificate of [keys]
+# key = "keys/tls.key"                     # default: the key of [keys]
+
+[store]
+# folder = "store"
+
+[limits]
+# Enforced while reading. Sizes are bytes or texts such as "100 MiB".
+# message_bytes = "160 MiB"                # the whole HTTP body; base64 grows a file by a third
+# attachment_bytes = "100 MiB"
+# attachments = 100
+# name_characters = 255
+# archive_depth = 3
+# archive_members = 2000
+# archive_unpacked_bytes = "1 GiB"
+# archive_ratio = 200                      # unpacked to packed
+# scanner_file_bytes = "100 MiB"           # what the scanner really looks at; more is held
+# scan_seconds = 60.0                      # for all files of one message
+# clock_difference_seconds = 86400         # a sender's clock further off is worth a warning
+# directory_stale_seconds = 86400          # a copy of the register older than this, too
+
+[formats]
+# allowed = ["application/pdf", "text/plain"]   # media types; default: the built-in list
+# macros_allowed = false
+# archives_allowed = true
+# unknown_held = true                      # false: refused instead
+
+[checks]
+# strict_schema = false                    # true: any deviation from the schema refuses
+
+[scanner]
+# addresses = ["unix:/run/clamav/clamd.ctl"]    # or "tcp:host:port"; one process per core
+# seconds = 60.0                           # longest wait for one file
+
+[registry]
+# kind = "external"                        # or "builtin": the gateway numbers by itself
+# template = "{{index}}-{{serial}}/{{date}}"     # numbers of the built-in registry
+# index = "ВХ"                             # index of incoming documents, for the template
+# tokens = "keys/tokens.json"              # hashes of the tokens that may ask the API
+# own_token = "keys/cli.token"             # with which the commands on this machine ask
+#
+# One table for each address that wants to be told; signed as Standard Webhooks prescribe.
+# [[registry.webhooks]]
+# url = "https://registry.example/hooks/depesha"
+# name = "registry"                        # default: webhook-1 and so on
+# secret_env = "REGISTRY_HOOK_SECRET"      # or
+# secret_file = "keys/hook.secret"
+# events = []                              # empty: all
+# plain_http = false                       # true: http: is allowed, on the same machine
+
+[quarantine]
+# Refused bytes, encrypted, each under its own key that is destroyed at the end.
+# days = 30
+# max_bytes = "1 GiB"
+
+[seal]
+# The evidence is sealed after this time or these rows, whichever comes first.
+# key = "keys/seal.pem"                    # auditors need its public half, keys/seal.pub
+# every_seconds = 60.0
+# every_rows = 1000
+
+[retry]
+# Seconds before each further try of a notice: three quick ones, then the network's own ten.
+# notice = [10, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 57600, 115200, 230400, 460800]
+# jitter = 0.1                             # share of a wait that chance may add
+
+[log]
+# level = "info"                           # debug, info, warning, error
+# format = "json"                          # or "text"
+
+[threads]
+# size = 4                                 # threads that verify, sign, hash and write
+
+# One table for each network, named by it.
+{networks}"""
+
+
+def render_default(  # one argument a key
+    *,
+    name: str,
+    identifier: str,
+    guid: str,
+    certificate: str = "keys/gateway.crt",
+    key: str = "keys/gateway.key",
+    trusted: tuple[str, ...] = (),
+    networks: str = "",
+) -> str:
+    """Return the text of a settings file; `networks` is appended as it stands."""
+    return _TEMPLATE.format(
+        name=_quoted(name),
+        identifier=_quoted(identifier),
+        guid=_quoted(guid),
+        certificate=_quoted(certificate),
+        key=_quoted(key),
+        trusted="[" + ", ".join(_quoted(one) for one in trusted) + "]",
+        networks=networks or _NETWORKS,
+    )
+
+
+_NETWORKS = """\
+# [networks.seos]
+"""
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string; JSON's escapes are a part of TOML's."""
+    return json.dumps(text, ensure_ascii=False)

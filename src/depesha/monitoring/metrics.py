@@ -1,0 +1,133 @@
+"""Every number the gateway counts, each with its sentence. The only door to prometheus_client.
+
+Labels are bounded: a word that is not short and plain, or that comes after too many others, counts
+as `other`. A document number, a person or an address must never become a label.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from depesha.schemas.message import Counts
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+OTHER = "other"
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")
+_MOST_WORDS = 64
+_FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_SIZES = tuple(float(4**n * 1024) for n in range(10))
+_TRIES = (1, 2, 3, 5, 8, 13)
+
+
+class Words:
+    """Bounds the values of one label: at most 64 short plain words, then `other`."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def __call__(self, word: str) -> str:
+        """Return the word itself, or `other`."""
+        found = self._known.get(word)
+        if found is not None:
+            return found
+        if len(self._known) >= _MOST_WORDS or _WORD.fullmatch(word) is None:
+            return OTHER
+        self._known[word] = word
+        return word
+
+
+class Metrics:
+    """All collectors of one gateway, in a registry of its own: several may live in a process."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._counters()
+        self._durations()
+        self._standing()
+        info = Info("depesha_build", "Version that runs.", registry=self.registry)
+        info.info({"version": version})
+
+    def _count(self, name: str, sentence: str, *labels: str) -> Counter:
+        return Counter(f"depesha_{name}", sentence, labels, registry=self.registry)
+
+    def _gauge(self, name: str, sentence: str, *labels: str) -> Gauge:
+        return Gauge(f"depesha_{name}", sentence, labels, registry=self.registry)
+
+    def _spread(
+        self, name: str, sentence: str, *labels: str, buckets: Iterable[float] = _FAST
+    ) -> Histogram:
+        return Histogram(
+            f"depesha_{name}", sentence, labels, buckets=tuple(buckets), registry=self.registry
+        )
+
+    def _counters(self) -> None:
+        count = self._count
+        self.received = count("messages_received", "Messages whose bytes arrived.", "network")
+        self.checks = count("checks", "Verdicts of the checks.", "check", "outcome")
+        self.findings = count("findings", "Reasons for which messages were kept back.", "code")
+        self.stored = count("messages_stored", "Messages made durable.", "network", "state")
+        self.repeats = count("repeats", "Messages that came again.", "network", "by")
+        self.changes = count("state_changes", "Steps of stored messages.", "network", "state")
+        self.notices = count("notices", "Tries to tell a sender.", "network", "outcome")
+        self.words = count("words", "Smaller messages handled.", "network", "kind")
+        self.tasks = count("tasks", "Tasks run.", "kind", "outcome")
+        self.troubles = count("troubles", "Failures of ours or of neighbours.", "where", "code")
+        self.requests = count("requests", "Requests answered.", "listener", "status")
+
+    def _durations(self) -> None:
+        spread = self._spread
+        self.message_size = spread(
+            "message_size_bytes", "Sizes of messages as they arrived.", "network", buckets=_SIZES
+        )
+        self.check_seconds = spread("check_seconds", "Time a check took.", "check")
+        self.durable_seconds = spread(
+            "durable_seconds", "From a message's arrival until it was on disk.", "network"
+        )
+        self.notice_attempts = spread(
+            "notice_attempts", "Tries until a sender took its notice.", "network", buckets=_TRIES
+        )
+        self.task_seconds = spread("task_seconds", "Time a task took.", "kind")
+        self.request_seconds = spread("request_seconds", "Time until an answer.", "listener")
+
+    def _standing(self) -> None:
+        gauge = self._gauge
+        self.messages = gauge("messages", "Messages in this state now.", "state")
+        self.oldest_waiting = gauge(
+            "oldest_waiting_seconds", "Age of the oldest message that waits for the registry."
+        )
+        self.tasks_due = gauge("tasks_due", "Tasks that could run now.")
+        self.oldest_due = gauge("oldest_due_seconds", "How long the oldest due task has waited.")
+        self.parked = gauge("parked", "Tasks that wait for a person.")
+        self.part_up = gauge("part_up", "1 where the part answered its last ping.", "part")
+        self.directory_age = gauge(
+            "directory_age_seconds", "Age of the participants' register in use; -1 for none."
+        )
+        self.participants = gauge("participants", "Participants in the register in use.")
+
+    def show(self, counts: Counts, now: datetime) -> None:
+        """Set the gauges to what the store counted."""
+        for state, number in counts.by_state.items():
+            self.messages.labels(state).set(number)
+        self.oldest_waiting.set(_age(counts.oldest_waiting, now, 0))
+        self.tasks_due.set(counts.tasks_due)
+        self.oldest_due.set(_age(counts.oldest_due, now, 0))
+        self.parked.set(counts.parked)
+
+    def show_directory(self, loaded_at: datetime | None, participants: int, now: datetime) -> None:
+        """Set the gauges to the state of the participants' register."""
+        self.directory_age.set(_age(loaded_at, now, -1))
+        self.participants.set(participants)
+
+    def render(self) -> bytes:
+        """Return the exposition text; takes milliseconds: call it from a thread."""
+        return generate_latest(self.registry)
+
+
+def _age(since: datetime | None, now: datetime, none: float) -> float:
+    return none if since is None else max(0.0, (now - since).total_seconds())

@@ -1,0 +1,191 @@
+"""Bytes by digest, as files. Written beside, synced, renamed, folder synced: whole or absent.
+
+File names are digests and nothing else. Never reads a name given by anybody outside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+from depesha.errors import StorageError
+from depesha.ports import Clock
+from depesha.schemas.ids import Digest, digest
+
+_CHUNK = 1024 * 1024
+
+
+@contextmanager
+def disk() -> Iterator[None]:
+    """Turn the file system's errors into `StorageError`; paths stay out of the text."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            "the store could not keep or read bytes",
+            remedy="look at the disk: space, permissions, health",
+            errno=error.errno or 0,
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the entries of a folder durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file's bytes durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_file(path: Path, data: bytes, at: datetime, *, durable: bool) -> None:
+    """Write a new file that only we may read."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        _stamp(handle, at)
+        if durable:
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def file_digest(path: Path) -> Digest:
+    """Return the SHA-256 of a file, read in pieces."""
+    with path.open("rb") as file:
+        return Digest(hashlib.file_digest(file, "sha256").hexdigest())
+
+
+class FileBlobs:
+    """`BlobStore` in a folder of 256 folders.
+
+    A file's time of modification is when its bytes were last put, by our clock.
+    """
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        """Make the folders and empty the spool: what lies there belonged to a dead process."""
+        self._folder = folder
+        self._clock = clock
+        self._again = threading.Lock()
+        self._spool = folder / "spool"
+        self._numbers = count(1)
+        with disk():
+            shutil.rmtree(self._spool, ignore_errors=True)
+            self._spool.mkdir(mode=0o700, parents=True)
+            for number in range(256):
+                (folder / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
+            sync_folder(folder)
+
+    def put(self, source: bytes | Path, *, durable: bool = True) -> Digest:
+        """See `BlobStore.put`."""
+        with disk():
+            if isinstance(source, Path):
+                return self._put_file(source, durable=durable)
+            return self._put_bytes(source, durable=durable)
+
+    def path(self, digest: Digest) -> Path | None:
+        """See `BlobStore.path`."""
+        place = self._place(digest)
+        return place if place.is_file() else None
+
+    def spool(self) -> Path:
+        """See `BlobStore.spool`."""
+        return self._spool / str(next(self._numbers))
+
+    def remove(self, digest: Digest) -> None:
+        """See `BlobStore.remove`."""
+        place = self._place(digest)
+        with disk():
+            place.unlink(missing_ok=True)
+            sync_folder(place.parent)
+
+    def put_at(self, digest: Digest) -> datetime | None:
+        """Return when these bytes were last put, or None where they are gone."""
+        try:
+            return datetime.fromtimestamp(self._place(digest).stat().st_mtime, UTC)
+        except FileNotFoundError:
+            return None
+
+    def retire(self, digest: Digest, last_put: datetime) -> bool:
+        """Remove the bytes unless they were put again since `last_put`; tell whether."""
+        with self._again:
+            if self.put_at(digest) not in {last_put, None}:
+                return False
+            self.remove(digest)
+            return True
+
+    def _place(self, value: Digest) -> Path:
+        name = digest(value)
+        return self._folder / name[:2] / name
+
+    def _put_bytes(self, data: bytes, *, durable: bool) -> Digest:
+        name = Digest(hashlib.sha256(data).hexdigest())
+        place = self._place(name)
+        if not self._have(place, name, len(data), durable=durable):
+            spool = self.spool()
+            write_file(spool, data, self._clock.now(), durable=durable)
+            self._move(spool, place, durable=durable)
+        return name
+
+    def _put_file(self, source: Path, *, durable: bool) -> Digest:
+        name = file_digest(source)
+        place = self._place(name)
+        if self._have(place, name, source.stat().st_size, durable=durable):
+            source.unlink()
+            return name
+        _stamp(source, self._clock.now())
+        if durable:
+            sync_file(source)
+        self._move(source, place, durable=durable)
+        return name
+
+    def _move(self, source: Path, place: Path, *, durable: bool) -> None:
+        source.replace(place)
+        if durable:
+            sync_folder(place.parent)
+
+    def _have(self, place: Path, name: Digest, size: int, *, durable: bool) -> bool:
+        """Tell whether the very bytes lie there already, and make them durable if asked.
+
+        After a power cut an unsynced file may be there with other bytes: hence the second look.
+        """
+        if not place.is_file():
+            return False
+        with self._again:
+            if _size(place) != size or file_digest(place) != name:
+                return False
+            _stamp(place, self._clock.now())
+            if durable:
+                sync_file(place)
+                sync_folder(place.parent)
+        return True
+
+
+def _size(path: Path) -> int:
+    """Return a file's size, or -1 where there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return -1
+
+
+def _stamp(file: Path | int, moment: datetime) -> None:
+    """Set a file's time of modification."""
+    os.utime(file, (moment.timestamp(), moment.timestamp()))

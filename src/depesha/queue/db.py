@@ -1,0 +1,156 @@
+"""The only door to SQLite: one writing connection, one reading connection, a thread for each.
+
+Through apsw, not the standard library: apsw brings its own current SQLite (3.54), which is past
+the WAL-reset fault that can corrupt files in 3.7.0 to 3.51.2 (design section 6); Debian 12's own
+is within that range. One connection does all writing and checkpointing all the same.
+The folder belongs to one process: a file lock keeps a second one out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from depesha.errors import ConfigurationError, StorageError
+from depesha.queue.lane import Lane, Transaction, storage_error
+from depesha.queue.migrate import migrate
+
+R = TypeVar("R")
+
+FILE_NAME = "depesha.db"
+LOCK_NAME = "lock"
+_FIRST_SAFE = (3, 51, 3)
+_CHECKPOINT_PAGES = 4000
+"""16 MiB of log before it is copied home: fewer, larger copies under load."""
+_CACHE_KIB = 16 * 1024
+_LOG_BYTES = 64 * 1024 * 1024
+"""The log is cut back to this after a burst."""
+
+_WRITING = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA recursive_triggers = ON",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA secure_delete = ON",
+    f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}",
+    f"PRAGMA journal_size_limit = {_LOG_BYTES}",
+    f"PRAGMA cache_size = -{_CACHE_KIB}",
+)
+_READING = (
+    "PRAGMA query_only = ON",
+    "PRAGMA trusted_schema = OFF",
+    f"PRAGMA cache_size = -{_CACHE_KIB}",
+)
+
+
+def _silent(_error: StorageError) -> None:
+    """Tell nobody."""
+
+
+class Database:
+    """The store's database. Every method may be called from the event loop that opened it."""
+
+    def __init__(self, lock: int, writer: Lane, reader: Lane) -> None:
+        """Take what `open` made."""
+        self._lock = lock
+        self._writer = writer
+        self._reader = reader
+
+    @classmethod
+    async def open(
+        cls,
+        folder: Path,
+        now: datetime,
+        trouble: Callable[[StorageError], None] = _silent,
+    ) -> Database:
+        """Open the folder's database, migrated to this version.
+
+        `trouble` is told, in a thread of ours, of every group of callers that failed as a whole.
+        Raises `ConfigurationError` where another process holds the folder or a newer version
+        wrote it, `StorageError` where it cannot be read; nothing is left behind then.
+        """
+        lock, connections = await asyncio.to_thread(_open, folder, now)
+        writer = Lane(connections[0], name="store-writer", writing=True, trouble=trouble)
+        reader = Lane(connections[1], name="store-reader", writing=False, trouble=trouble)
+        return cls(lock, writer, reader)
+
+    async def write(self, work: Callable[[Transaction], R]) -> R:
+        """Run `work` in a transaction shared with other callers; return once it is on disk.
+
+        What `work` raises undoes its own part alone. Raises `StorageError` where nothing of it
+        became durable. A caller cancelled while waiting does not learn what happened.
+        """
+        return await self._writer.do(work)
+
+    async def read(self, work: Callable[[Transaction], R]) -> R:
+        """Run `work` on a snapshot that holds everything committed before this call."""
+        return await self._reader.do(work)
+
+    def write_blocking(self, work: Callable[[Transaction], R]) -> R:
+        """Do as `write` does, for worker threads."""
+        return self._writer.do_blocking(work)
+
+    def read_blocking(self, work: Callable[[Transaction], R]) -> R:
+        """Do as `read` does, for worker threads."""
+        return self._reader.do_blocking(work)
+
+    async def close(self) -> None:
+        """Serve who is waiting, then close. Closing twice is safe."""
+        await asyncio.to_thread(self._reader.close)
+        await asyncio.to_thread(self._writer.close)
+        lock, self._lock = self._lock, -1
+        if lock >= 0:
+            os.close(lock)
+
+
+def _open(folder: Path, now: datetime) -> tuple[int, tuple[apsw.Connection, apsw.Connection]]:
+    version = apsw.sqlite_lib_version()
+    if tuple(map(int, version.split(".")[:3])) < _FIRST_SAFE:
+        raise ConfigurationError(f"SQLite {version} can corrupt its log", remedy="update apsw")
+    lock = _lock(folder)
+    try:
+        writer = _connect(folder, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, _WRITING)
+        migrate(Transaction(writer), now)
+        return lock, (writer, _connect(folder, apsw.SQLITE_OPEN_READONLY, _READING))
+    except apsw.Error as error:
+        os.close(lock)
+        raise storage_error(error) from None
+    except BaseException:
+        os.close(lock)
+        raise
+
+
+def _lock(folder: Path) -> int:
+    """Hold the folder for this process; raise `ConfigurationError` where another holds it."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigurationError(
+            "the data folder cannot be used", remedy="check its path and permissions"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise ConfigurationError(
+            "the data folder is in use by another process",
+            remedy="stop the other gateway; several machines need the PostgreSQL store",
+        ) from None
+    return lock
+
+
+def _connect(folder: Path, flags: int, settings: tuple[str, ...]) -> apsw.Connection:
+    connection = apsw.Connection(str(folder / FILE_NAME), flags=flags | apsw.SQLITE_OPEN_NOMUTEX)
+    connection.set_busy_timeout(5000)
+    for setting in settings:
+        connection.execute(setting).fetchall()
+    return connection

@@ -1,0 +1,100 @@
+"""Numbered SQL files, each run once, in order, in a transaction of its own. Never back.
+
+A file that ran must not change: its digest is kept and compared. A database that knows a
+migration this version does not is refused, for a newer version wrote it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import resources
+
+from depesha.errors import ConfigurationError
+from depesha.queue.lane import Transaction
+
+_NAME = re.compile(r"(\d{4})(?:_\w+)?\.sql")
+_TABLE = """
+CREATE TABLE IF NOT EXISTS migrations (
+  number INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  applied_at TEXT NOT NULL
+) STRICT
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """One numbered file."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def shipped() -> tuple[Migration, ...]:
+    """Return this version's migrations in order."""
+    files = resources.files("depesha.queue").joinpath("migrations").iterdir()
+    found = ((match, file) for file in files if (match := _NAME.fullmatch(file.name)))
+    migrations = (
+        Migration(number=int(match[1]), name=file.name, sql=file.read_text("utf-8"))
+        for match, file in found
+    )
+    return tuple(sorted(migrations, key=lambda m: m.number))
+
+
+def migrate(
+    transaction: Transaction, now: datetime, migrations: tuple[Migration, ...] | None = None
+) -> int:
+    """Bring the schema to the newest version; return how many files were run.
+
+    Raises `ConfigurationError` where the database does not fit; the files run before stay.
+    """
+    wanted = shipped() if migrations is None else migrations
+    transaction.run(_TABLE)
+    applied: dict[int, str] = dict(transaction.all("SELECT number, digest FROM migrations"))
+    _compare(applied, wanted)
+    missing = [m for m in wanted if m.number not in applied]
+    for migration in missing:
+        _apply(transaction, migration, now)
+    return len(missing)
+
+
+def _compare(applied: dict[int, str], wanted: tuple[Migration, ...]) -> None:
+    if unknown := set(applied) - {m.number for m in wanted}:
+        raise ConfigurationError(
+            f"the store was written by a newer version (migration {max(unknown)})",
+            remedy="start the newer version, or restore a backup from before it",
+        )
+    for migration in wanted:
+        if applied.get(migration.number, migration.digest) != migration.digest:
+            raise ConfigurationError(
+                f"migration {migration.name} was changed after it ran",
+                remedy="install the version that made this store",
+            )
+
+
+def _apply(transaction: Transaction, migration: Migration, now: datetime) -> None:
+    transaction.run("BEGIN IMMEDIATE")
+    try:
+        transaction.run(migration.sql)
+        transaction.run(
+            "INSERT INTO migrations VALUES (?, ?, ?, ?)",
+            migration.number,
+            migration.name,
+            migration.digest,
+            now.isoformat(),
+        )
+        transaction.run("COMMIT")
+    except BaseException:
+        if transaction.open:
+            transaction.forget("ROLLBACK")
+        raise

@@ -1,0 +1,105 @@
+"""The XML parser of `xml.py` without a tree: takes one long text out of a file in small pieces.
+
+For a document that travels as a string inside another one (SEOS). It must never resolve anything,
+must hold no more than a piece in memory, and keeps to the caps of `xml.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn
+
+from lxml import etree
+
+from depesha.errors import StorageError, WireError
+from depesha.schemas.xml import DEPTH, ELEMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
+PIECE: Final = 256 * 1024
+"""Bytes fed at once."""
+
+
+class _TextBelow:
+    """A parser target that writes the text of one element, found by its path, and no more."""
+
+    def __init__(self, path: Sequence[Collection[str]], into: BinaryIO) -> None:
+        self._path = path
+        self._into = into
+        self._depth = 0
+        self._followed = 0
+        self._count = 0
+        self.found = False
+
+    def start(self, tag: str | bytes, attributes: object) -> None:  # noqa: ARG002 -- lxml's call
+        """An element begins."""
+        self._count += 1
+        if self._depth >= DEPTH:
+            raise WireError("the document is nested too deeply")
+        if self._count > ELEMENTS:
+            raise WireError("the document has too many elements")
+        if self._within():
+            raise WireError("the text holds elements")
+        if self._followed == self._depth < len(self._path) and tag in self._path[self._depth]:
+            self._followed += 1
+        self._depth += 1
+        if self._within():
+            if self.found:
+                raise WireError("the text stands there twice")
+            self.found = True
+
+    def _within(self) -> bool:
+        return self._depth == self._followed == len(self._path)
+
+    def end(self, tag: str | bytes) -> None:  # noqa: ARG002 -- lxml's call
+        """An element ends."""
+        self._depth -= 1
+        self._followed = min(self._followed, self._depth)
+
+    def data(self, data: str | bytes) -> None:
+        """A piece of text."""
+        if self._within():
+            self._into.write(data.encode("utf-8") if isinstance(data, str) else data)
+
+    def doctype(self, *_names: object) -> NoReturn:
+        """A DTD begins."""
+        raise WireError("the document carries a DTD")
+
+    def comment(self, _text: str | bytes) -> None:
+        """A comment, dropped as everywhere."""
+
+    def close(self) -> bool:
+        """The document ends."""
+        return self.found
+
+
+def stream_text(source: Path, path: Sequence[Collection[str]], into: BinaryIO) -> bool:
+    """Write the text of the element at `path` as UTF-8, in small pieces.
+
+    `path` gives, from the root on, the tags allowed at each level. No tree is made, so that the
+    memory needed does not grow with the text. Returns False where no such element stands. Raises
+    `WireError` as `xml.parse` does, and where the element holds elements or stands there twice;
+    `into` may then hold a part of the text.
+    """
+    target = _TextBelow(path, into)
+    parser = etree.XMLParser(
+        target=target,
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        remove_comments=True,
+        remove_pis=True,
+        huge_tree=True,
+    )
+    try:
+        with source.open("rb") as file:
+            while chunk := file.read(PIECE):
+                parser.feed(chunk)
+        parser.close()
+    except (etree.XMLSyntaxError, ValueError, LookupError) as error:
+        raise WireError("the document is not well-formed XML") from error
+    except OSError as error:
+        raise StorageError("a spooled document cannot be read") from error
+    return target.found

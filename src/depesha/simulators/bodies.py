@@ -1,0 +1,52 @@
+"""The administrations of the simulated country. All names are plainly fictional."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from depesha.schemas.envelope import Party
+from depesha.schemas.ids import Guid
+from depesha.simulators.seos_quirks import Quirks
+
+
+def _party(letter: str, identifier: str, name: str) -> Party:
+    guid = f"{letter * 8}-1111-4111-8111-{letter * 12}"
+    return Party(identifier=identifier, name=name, guid=Guid(guid))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """One administration of the country; `folder` is a plain word for its files."""
+
+    folder: str
+    party: Party
+    quirks: Quirks | None = None
+
+
+PRIMER: Final = Body(folder="primer", party=_party("a", "000000001", "Община Пример"))
+OBRAZETS: Final = Body(folder="obrazets", party=_party("b", "0000000020001", "Агенция Образец"))
+GATEWAYS: Final = (PRIMER, OBRAZETS)
+
+IZVOR: Final = Body(folder="izvor", party=_party("c", "000000003", "Община Извор"))
+DOLINA: Final = Body(
+    folder="dolina",
+    party=_party("d", "000000004", "Община Долина"),
+    quirks=Quirks(php=True, certificates=1, no_action=True, path="/submitmsg.php"),
+)
+VRAH: Final = Body(
+    folder="vrah",
+    party=_party("e", "0000000050001", "Министерство на примерите"),
+    quirks=Quirks(algorithm="rsa-sha256", bom=True, path="/DocExchangeService/"),
+)
+ACTING: Final = (IZVOR, DOLINA, VRAH)
+"""Participants that the country itself plays."""
+
+STRANGER: Final = Body(folder="stranger", party=_party("9", "000000009", "Непознат подател"))
+"""Has a certificate of the authority and no place in the register."""
+
+BARE: Final = (
+    Body(folder="bare-1", party=_party("1", "000000011", "Агенция Свободна")),
+    Body(folder="bare-2", party=_party("2", "000000012", "Община Свободна")),
+)
+"""In the register, with keys, and nobody listens: for whoever wants to act as them."""

@@ -1,0 +1,260 @@
+"""A small country on loopback: authority, register, administrations with gateways, peers, scanner.
+
+Everything lies in one folder and talks through real sockets; `demo.json` tells the addresses. The
+gateways are processes of their own. It must never be used for anything real.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from depesha.ports import Clock, IdSource
+from depesha.simulators.authority import Authority, Identity, make_key
+from depesha.simulators.bodies import ACTING, BARE, GATEWAYS, STRANGER, Body
+from depesha.simulators.gateway_plan import Plan, free_ports, write_private
+from depesha.simulators.gateway_process import GatewayProcess
+from depesha.simulators.scanner import PrivateClamd
+from depesha.simulators.seos_entries import Entry
+from depesha.simulators.seos_participant import SeosParticipant
+from depesha.simulators.seos_register import SeosRegister
+from depesha.simulators.tls import KeyFiles, write_keys
+
+T = TypeVar("T")
+
+HOST: Final = "127.0.0.1"
+LONGEST_SOCKET: Final = 100
+"""Characters a socket's address may have; the kernel's limit is 108 bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bare:
+    """A bare peer: its keys and the address at which it may listen."""
+
+    body: Body
+    identity: Identity
+    keys: KeyFiles
+    url: str
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""
+
+
+class Country:
+    """`async with Country(folder, clock=…, ids=…) as country`: all up, and all down at the end."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Clock,
+        ids: IdSource,
+        gateways: tuple[Body, ...] = GATEWAYS,
+        acting: tuple[Body, ...] = ACTING,
+        bare: tuple[Body, ...] = BARE,
+        settings: Mapping[str, Mapping[str, object]] | None = None,
+        crowd: int = 0,
+        say: Callable[[str], None] = _silent,
+    ) -> None:
+        """`settings` goes into every gateway's file; `crowd` fills the register up to so many."""
+        self.folder = folder
+        self.gateways: dict[str, GatewayProcess] = {}
+        self.tokens: dict[str, str] = {}
+        self.peers: dict[str, SeosParticipant] = {}
+        self.bare: dict[str, Bare] = {}
+        self._clock = clock
+        self._ids = ids
+        self._bodies = (gateways, acting, bare)
+        self._settings = settings or {}
+        self._crowd = crowd
+        self._say = say
+        self._stack = contextlib.AsyncExitStack()
+        self._authority: Authority | None = None
+        self._register: SeosRegister | None = None
+        self._scanner: PrivateClamd | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    @property
+    def authority(self) -> Authority:
+        """Issues the certificates of the country."""
+        return _made(self._authority)
+
+    @property
+    def register(self) -> SeosRegister:
+        """The participants' register; its entries and mood may be changed."""
+        return _made(self._register)
+
+    @property
+    def scanner(self) -> PrivateClamd:
+        """The malware scanner of all gateways."""
+        return _made(self._scanner)
+
+    @property
+    def description(self) -> Path:
+        """demo.json."""
+        return self.folder / "demo.json"
+
+    async def _start(self) -> None:
+        gateways, acting, bare = self._bodies
+        await asyncio.to_thread(self.folder.mkdir, parents=True, exist_ok=True)
+        bodies = (*gateways, *acting, *bare, STRANGER)
+        self._say(f"making {len(bodies) + 2} keys")
+        scanner, keys = await asyncio.gather(self._start_scanner(), self._make_keys(len(bodies)))
+        self._scanner = scanner
+        await self._start_register(keys)
+        for body, key in zip(bodies, keys[2:], strict=True):
+            identity, files = await asyncio.to_thread(self._issue, body, key)
+            if body in gateways:
+                self._enter(body, identity, self._plan_gateway(body, files).seos_url)
+            elif body in bare:
+                self._add_bare(body, identity, files)
+            else:
+                await self._start_peer(body, identity, files)
+        self.register.fill(self._crowd)
+        await self._start_gateways()
+        await asyncio.to_thread(self._write_description)
+
+    async def _start_scanner(self) -> PrivateClamd:
+        folder = self.folder / "clamd"
+        if len(str(folder / "clamd.sock")) > LONGEST_SOCKET:
+            folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="depesha-"))
+            self._stack.push_async_callback(asyncio.to_thread, shutil.rmtree, folder)
+        self._say("starting clamd")
+        scanner = PrivateClamd(folder, clock=self._clock)
+        return await self._stack.enter_async_context(scanner)
+
+    async def _make_keys(self, count: int) -> list[RSAPrivateKey]:
+        making = (asyncio.to_thread(make_key) for _ in range(count + 2))
+        return list(await asyncio.gather(*making))
+
+    async def _start_register(self, keys: list[RSAPrivateKey]) -> None:
+        now = self._clock.now()
+        name = "Depesha Example Exchange CA"
+        self._authority = await asyncio.to_thread(Authority.create, name, at=now, key=keys[0])
+        trusted = await asyncio.to_thread(self._authority.write, self.folder / "ca", at=now)
+        identity = self._authority.issue("register.example", eik="000000000", at=now, key=keys[1])
+        files = write_keys(identity, self.folder / "register", "register", trusted)
+        self._say("starting the participants' register")
+        register = SeosRegister(clock=self._clock, keys=files, host=HOST)
+        self._register = await self._stack.enter_async_context(register)
+
+    def _issue(self, body: Body, key: RSAPrivateKey) -> tuple[Identity, KeyFiles]:
+        identity = self.authority.issue(
+            f"{body.folder}.example", eik=body.party.identifier, at=self._clock.now(), key=key
+        )
+        trusted = self.folder / "ca" / "ca.cert.pem"
+        return identity, write_keys(identity, self.folder / body.folder, body.folder, trusted)
+
+    def _enter(self, body: Body, identity: Identity, url: str) -> None:
+        entry = Entry(
+            party=body.party,
+            serial=identity.serial,
+            url=url,
+            last_change=self._clock.now(),
+            phone="02 000 000",
+            email=f"delo@{body.folder}.example",
+        )
+        self.register.put(entry)
+
+    def _plan_gateway(self, body: Body, files: KeyFiles) -> GatewayProcess:
+        partners, registry, operators = free_ports(3, HOST)
+        plan = Plan(
+            folder=self.folder / f"gateway-{body.folder}",
+            party=body.party,
+            keys=files,
+            scanner=self.scanner.address,
+            register_url=self.register.url,
+            revocation_list=self.folder / "ca" / "ca.crl.pem",
+            partners_port=partners,
+            registry_port=registry,
+            operators_port=operators,
+            host=HOST,
+            settings=self._settings,
+        )
+        self.gateways[body.folder] = GatewayProcess(plan, clock=self._clock)
+        return self.gateways[body.folder]
+
+    def _add_bare(self, body: Body, identity: Identity, files: KeyFiles) -> None:
+        url = f"https://{HOST}:{free_ports(1, HOST)[0]}/seos"
+        self.bare[body.folder] = Bare(body=body, identity=identity, keys=files, url=url)
+        self._enter(body, identity, url)
+
+    async def _start_peer(self, body: Body, identity: Identity, files: KeyFiles) -> None:
+        peer = SeosParticipant(
+            party=body.party,
+            identity=identity,
+            keys=files,
+            find=self.register.find,
+            clock=self._clock,
+            ids=self._ids,
+            quirks=body.quirks,
+            host=HOST,
+        )
+        self.peers[body.folder] = await self._stack.enter_async_context(peer)
+        if body is not STRANGER:
+            self._enter(body, identity, peer.url)
+
+    async def _start_gateways(self) -> None:
+        names = " and ".join(g.plan.party.name for g in self.gateways.values())
+        self._say(f"starting the gateways of {names}")
+        await asyncio.gather(*(self._start_gateway(*one) for one in self.gateways.items()))
+
+    async def _start_gateway(self, name: str, gateway: GatewayProcess) -> None:
+        await asyncio.to_thread(gateway.write)
+        part = self._ids.guid()[:8]
+        self.tokens[name] = await gateway.token(f"demo-{part}")
+        await gateway.let_commands_ask(f"commands-{part}")
+        self._stack.push_async_callback(gateway.stop)
+        await gateway.start()
+        await gateway.ready()
+        self._say(f"the gateway of {gateway.plan.party.name} is ready")
+
+    def _write_description(self) -> None:
+        content = json.dumps(self.described(), ensure_ascii=False, indent=2) + "\n"
+        write_private(self.description, content.encode())  # it holds tokens
+
+    def described(self) -> dict[str, Any]:
+        """What demo.json holds (design, section 4)."""
+        return {
+            "gateways": [g.described(self.tokens[name]) for name, g in self.gateways.items()],
+            "peers": [
+                {
+                    "name": one.body.party.name,
+                    "eik": one.body.party.identifier,
+                    "guid": "{" + str(one.body.party.guid) + "}",
+                    "key": str(one.keys.key),
+                    "certificate": str(one.keys.certificate),
+                    "url": one.url,
+                }
+                for one in self.bare.values()
+            ],
+            "networks": {"seos_register": self.register.url},
+            "console_login": {"user": "", "password": ""},
+            "trusted": str(self.folder / "ca" / "ca.cert.pem"),
+        }
+
+
+def _made(thing: T | None) -> T:
+    if thing is None:
+        raise RuntimeError("the country is not started")
+    return thing

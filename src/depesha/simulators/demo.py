@@ -1,0 +1,158 @@
+"""`depesha demo`: a small country in one command, once through the main job or kept alive.
+
+It starts, tells and stops; the steps are in `demo_story`, the endless traffic in `demo_traffic`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from depesha.ports import Clock, IdSource
+from depesha.simulators.country import Country
+from depesha.simulators.demo_report import DemoFailedError, Report, Told
+from depesha.simulators.demo_story import SETTINGS, Story
+from depesha.simulators.demo_traffic import Liveliness
+from depesha.simulators.gateway_process import GatewayProcess
+from depesha.simulators.interrupting import interruptible
+from depesha.simulators.traffic import Dice
+
+DONE: Final = 0
+FAILED: Final = 1
+INTERRUPTED: Final = 130
+
+
+async def run(
+    folder: Path | None,
+    *,
+    once: bool,
+    traffic: bool,
+    as_json: bool,
+    say: Callable[[str], None],
+    clock: Clock,
+    ids: IdSource,
+) -> int:
+    """Run the demo; return 0 where all of it happened, 1 where a step failed, 130 if interrupted.
+
+    `folder` None takes one that is removed at the end. `once`: the main job, then an end;
+    otherwise until Ctrl-C or SIGTERM, with light traffic unless told not to.
+    """
+    report = Report(clock=clock, say=say, as_json=as_json)
+    settings = SETTINGS if once else None
+    with _place(folder) as where, interruptible() as interrupted:
+        country = Country(where, clock=clock, ids=ids, settings=settings, say=report.progress)
+        dice = Dice(ids.guid())
+        try:
+            async with _up(country, report) as started:
+                if not started:
+                    return FAILED
+                if once:
+                    return await _once(Story(country, clock=clock, dice=dice), report)
+                lively = Liveliness(country, report=report, clock=clock, dice=dice)
+                return await _keep(country, report, lively if traffic else None)
+        except asyncio.CancelledError:
+            if not interrupted.is_set():
+                raise
+            return INTERRUPTED if once else DONE
+
+
+@asynccontextmanager
+async def _up(country: Country, report: Report) -> AsyncIterator[bool]:
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start() -> Told:
+            await stack.enter_async_context(country)
+            return Told(
+                sentence=f"authority, register, clamd, {len(country.gateways)} gateways, "
+                f"{len(country.peers)} acting and {len(country.bare)} bare peers; "
+                f"{country.description}",
+                facts={"description": str(country.description)},
+            )
+
+        try:
+            yield await report.step("a small country is up", start)
+        finally:
+            report.progress("stopping everything")
+
+
+async def _once(story: Story, report: Report) -> int:
+    async def conclude() -> Told:
+        return Told(sentence=f"all of it happened, in {report.seconds:.1f} s with the set-up")
+
+    try:
+        for name, action in (*story.steps(), ("the end", conclude)):
+            if not await report.step(name, action):
+                return FAILED
+    finally:
+        await story.close()
+    return DONE
+
+
+async def _keep(country: Country, report: Report, lively: Liveliness | None) -> int:
+    async def tell() -> Told:
+        return Told(
+            sentence="everything listens; Ctrl-C ends it",
+            lines=tuple(_addresses(country)),
+            facts=country.described(),
+        )
+
+    await report.step("where everything is", tell)
+    jobs = [_watch(gateway) for gateway in country.gateways.values()]
+    if lively is not None:
+        jobs.append(lively.run())
+    tasks = [asyncio.ensure_future(job) for job in jobs]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def tell_end() -> Told:
+        for task in done:
+            task.result()
+        raise DemoFailedError("something ended by itself")
+
+    return DONE if await report.step("everything keeps running", tell_end) else FAILED
+
+
+async def _watch(gateway: GatewayProcess) -> None:
+    """A gateway that ends by itself ends the demo."""
+    status = await gateway.wait()
+    log = await asyncio.to_thread(gateway.tail)
+    raise DemoFailedError(
+        f"the gateway of {gateway.plan.party.name} ended with status {status}: {log}"
+    )
+
+
+def _addresses(country: Country) -> Iterator[str]:
+    for name, gateway in country.gateways.items():
+        yield f"{gateway.plan.party.name} (EIK {gateway.plan.party.identifier})"
+        yield f"  partners      {gateway.seos_url}"
+        yield f"  registry API  {gateway.registry_api}/api/v1/openapi.json"
+        yield f"  token         {country.tokens[name]}"
+        yield f"  operators     {gateway.operators}/readyz, /metrics, /healthz"
+        yield f"  commands      depesha inbox -c {gateway.settings}"
+    yield "Bare peers: nobody listens; act as them with their keys"
+    for one in country.bare.values():
+        yield f"  {one.body.party.name:<20} {one.url}  {one.keys.key}"
+    yield f"Participants' register  {country.register.url}"
+    yield f"All of it for programs  {country.description}"
+
+
+@contextlib.contextmanager
+def _place(folder: Path | None) -> Iterator[Path]:
+    if folder is not None:
+        yield folder
+        return
+    made = Path(tempfile.mkdtemp(prefix="depesha-demo-"))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

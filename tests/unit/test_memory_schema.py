@@ -1,0 +1,142 @@
+"""Migrations, the guards of the schema, and the plans by which statements are answered."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import apsw
+import pytest
+
+from depesha.errors import ConfigurationError, StorageError
+from depesha.queue import statements
+from depesha.queue.lane import Transaction
+from depesha.queue.migrate import Migration, migrate, shipped
+from depesha.schemas.lifecycle import InboundState
+from depesha.schemas.message import Stored
+from tests.support.memory import START, id_of, new_message, opened
+
+FIRST = Migration(number=1, name="0001.sql", sql="CREATE TABLE a (x); CREATE TABLE b (y);")
+SECOND = Migration(
+    number=2, name="0002.sql", sql="ALTER TABLE a ADD COLUMN z; UPDATE a SET z = x + 1;"
+)
+BROKEN = Migration(number=2, name="0002.sql", sql="CREATE TABLE c (x); CREATE TABLE a (x);")
+
+
+def fresh(path: str = ":memory:") -> Transaction:
+    return Transaction(apsw.Connection(path))
+
+
+def schema(transaction: Transaction) -> list[str]:
+    rows = transaction.all("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")
+    return [row[0] for row in rows]
+
+
+def test_migrations_run_once_and_in_order() -> None:
+    transaction = fresh()
+    assert migrate(transaction, START, (FIRST,)) == 1
+    transaction.run("INSERT INTO a VALUES (1)")
+    assert migrate(transaction, START, (FIRST, SECOND)) == 1
+    assert migrate(transaction, START, (FIRST, SECOND)) == 0
+    assert transaction.all("SELECT x, z FROM a") == [(1, 2)]
+    applied = transaction.all("SELECT number, name, applied_at FROM migrations")
+    assert applied == [(1, "0001.sql", START.isoformat()), (2, "0002.sql", START.isoformat())]
+
+
+def test_a_migration_that_fails_leaves_nothing() -> None:
+    transaction = fresh()
+    migrate(transaction, START, (FIRST,))
+    before = schema(transaction)
+    with pytest.raises(apsw.SQLError):
+        migrate(transaction, START, (FIRST, BROKEN))
+    assert schema(transaction) == before
+    assert migrate(transaction, START, (FIRST, SECOND)) == 1
+
+
+def test_a_changed_migration_is_refused() -> None:
+    transaction = fresh()
+    migrate(transaction, START, (FIRST,))
+    with pytest.raises(ConfigurationError):
+        migrate(transaction, START, (replace(FIRST, sql=FIRST.sql + " "),))
+
+
+def test_a_newer_database_is_refused() -> None:
+    transaction = fresh()
+    migrate(transaction, START, (FIRST, SECOND))
+    with pytest.raises(ConfigurationError):
+        migrate(transaction, START, (FIRST,))
+
+
+def test_what_is_shipped_has_no_gap() -> None:
+    migrations = shipped()
+    assert [m.number for m in migrations] == list(range(1, len(migrations) + 1))
+
+
+def test_one_by_one_or_at_once_the_schema_is_the_same() -> None:
+    at_once, stepwise = fresh(), fresh()
+    migrate(at_once, START)
+    for count in range(1, len(shipped()) + 1):
+        migrate(stepwise, START, shipped()[:count])
+    assert schema(stepwise) == schema(at_once)
+
+
+async def test_a_populated_database_of_the_first_schema_still_serves(tmp_path: Path) -> None:
+    async with opened(tmp_path) as memory:
+        await memory.store.admit(new_message(1))
+    connection = apsw.Connection(str(tmp_path / "depesha.db"))
+    extra = Migration(number=2, name="0002.sql", sql="ALTER TABLE messages ADD COLUMN note TEXT")
+    assert migrate(Transaction(connection), START, (*shipped()[:1], extra)) == 1
+    connection.execute("DELETE FROM migrations WHERE number = 2")
+    connection.close()
+    async with opened(tmp_path) as memory:
+        assert (await memory.store.get(id_of(1))).state is InboundState.ADMITTED
+        assert isinstance(await memory.store.admit(new_message(2)), Stored)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "UPDATE evidence SET body = '{}' WHERE sequence = 1",
+        "DELETE FROM evidence WHERE sequence = 1",
+        "REPLACE INTO evidence SELECT * FROM evidence WHERE sequence = 1",
+        "UPDATE seals SET at = ''",
+        "DELETE FROM seals",
+        "REPLACE INTO seals SELECT * FROM seals",
+    ],
+)
+async def test_evidence_and_seals_are_only_ever_added(tmp_path: Path, attack: str) -> None:
+    async with opened(tmp_path) as memory:
+        await memory.store.admit(new_message(1))
+        await memory.journal.seal()
+        with pytest.raises(StorageError) as refusal:
+            await memory.db.write(lambda t: t.run(attack))
+        assert refusal.value.facts["fault"] == "ConstraintError"
+        assert await memory.journal.verify() == 1
+
+
+SMALL = {"tallies"}
+"""One row for each state, however many messages: a scan is no fault."""
+
+
+def test_no_statement_scans_a_table_that_grows() -> None:
+    transaction = fresh()
+    migrate(transaction, START)
+    seen = 0
+    for name, sql in vars(statements).items():
+        if not name.isupper() or name.startswith("_") or sql.startswith("PRAGMA"):
+            continue
+        seen += 1
+        values = (None,) * sql.count("?")
+        plan = [row[3] for row in transaction.all(f"EXPLAIN QUERY PLAN {sql}", *values)]
+        scans = [step for step in plan if re.match(r"SCAN (?!CONSTANT|\d+-ROW)", step)]
+        assert all(allowed(name, step) for step in scans), (name, plan)
+        assert not any("TEMP B-TREE" in step for step in plan), (name, plan)
+    assert seen > 30
+
+
+def allowed(name: str, step: str) -> bool:
+    """Scans that are bounded: in key order under a LIMIT, or over what people must empty."""
+    table = step.split()[1]
+    bounded = name in {"HEAD", "LAST_SEAL", "PARKED_TASKS", "COUNT_PARKED", "ALL_KEYS"}
+    return table in SMALL or bounded
