@@ -6,7 +6,7 @@ CODE := src tests bench scripts
 export PYTHONPATH := .
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test lint format lock bench crash attack fuzz clean
+.PHONY: help setup demo test lint format lock example bench crash attack fuzz clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
@@ -33,6 +33,10 @@ format: setup ## put the code into form
 
 lock: setup ## refresh requirements/*.txt from pyproject.toml
 	@$(BIN)/python scripts/lock.py $(ARGS)
+
+example: setup ## write docs/depesha.example.toml anew
+	@$(BIN)/python -c "from depesha.config import render_example as r; print(r(), end='')" \
+	  > docs/depesha.example.toml
 
 bench: setup ## drive the real server and print the figures
 	@$(BIN)/python bench/run.py $(ARGS)

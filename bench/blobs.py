@@ -19,12 +19,13 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.support.memory import opened
+
 from bench.memory import make
 from depesha.queue.blobs import sync_file, sync_folder
 from depesha.queue.opening import Memory
 from depesha.schemas.evidence import sha256
 from depesha.schemas.message import NewMessage
-from tests.support.memory import opened
 
 CALLERS = 16
 SIZES = (2_000, 10_000, 30_000, 100_000)

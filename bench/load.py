@@ -32,10 +32,18 @@ class Callers:
         self.seconds: list[float] = []
         self.statuses: dict[str, int] = {}
         self.until = 0.0
+        self.rate = 0.0
+        self._due = 0.0
 
     def _next(self) -> bytes | None:
         with self._lock:
-            return next(self._requests, None) if time.perf_counter() < self.until else None
+            if time.perf_counter() >= self.until:
+                return None
+            due, self._due = self._due, self._due + (1 / self.rate if self.rate else 0.0)
+            request = next(self._requests, None)
+        if self.rate:
+            time.sleep(max(0.0, due - time.perf_counter()))
+        return request
 
     def _call(self) -> None:
         raw = socket.create_connection(("127.0.0.1", self._port), timeout=60)
@@ -55,6 +63,7 @@ class Callers:
         """Let them call for so long; return the seconds it took until the last answer."""
         started = time.perf_counter()
         self.until = started + seconds
+        self._due = started
         threads = [threading.Thread(target=self._guarded) for _ in range(callers)]
         for thread in threads:
             thread.start()
@@ -108,6 +117,7 @@ def main() -> None:
     parser.add_argument("--skip", type=int, default=0)
     parser.add_argument("--callers", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--rate", type=float, default=0, help="calls a second; 0: no pause")
     parser.add_argument("--certificate", type=Path, required=True)
     parser.add_argument("--key", type=Path, required=True)
     parser.add_argument("--trusted", type=Path, required=True)
@@ -116,6 +126,7 @@ def main() -> None:
     context.load_cert_chain(options.certificate, options.key)
     requests = list(read_many(options.requests))[options.skip :]
     callers = Callers(iter(requests), options.port, context)
+    callers.rate = options.rate
     wall = callers.run(options.callers, options.seconds)
     result = {"wall": wall, "seconds": callers.seconds, "statuses": callers.statuses}
     json.dump(result, sys.stdout)

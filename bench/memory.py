@@ -13,9 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.support.memory import new_message, opened, task
+
 from depesha.queue.opening import Memory
 from depesha.schemas.message import NewMessage, Stored
-from tests.support.memory import new_message, opened, task
 
 WIRE = os.urandom(2000).hex().encode()
 """As large as a signed answer with its certificate: 4,000 bytes."""

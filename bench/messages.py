@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from depesha.simulators.authority import Identity
 
 _PDF = b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\n% "
-_LENGTH = struct.Struct(">Q")
+LENGTH = struct.Struct(">Q")
+"""How long the request behind it is."""
 
 
 def request(
@@ -67,12 +68,12 @@ def write_many(
     with ThreadPoolExecutor(2) as pool, path.open("wb") as file:
         made = pool.map(lambda _: http(request(sender, recipient, identity, size)), range(count))
         for one in made:
-            file.write(_LENGTH.pack(len(one)))
+            file.write(LENGTH.pack(len(one)))
             file.write(one)
 
 
 def read_many(path: Path) -> Iterator[bytes]:
     """Yield the requests of a file that `write_many` wrote."""
     with path.open("rb") as file:
-        while head := file.read(_LENGTH.size):
-            yield file.read(_LENGTH.unpack(head)[0])
+        while head := file.read(LENGTH.size):
+            yield file.read(LENGTH.unpack(head)[0])

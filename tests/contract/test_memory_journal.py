@@ -171,6 +171,8 @@ def _other_body(pack: dict[str, Any]) -> None:
         _set("seals.0.signature", "0" * 128),
         _set("seals.1.previous", "0" * 64),
         _set("seals.1.key", SealKey(bytes(32)).public),
+        _set("seals.1.signature", "0" * 128),
+        _set("seals.1.at", "2020-01-01T00:00:00+00:00"),
         _set("rows", None),
     ],
 )

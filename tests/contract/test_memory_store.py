@@ -306,6 +306,8 @@ async def test_pages_follow_each_other_without_gap_or_overlap(memory: Body) -> N
     assert await walk(Query(limit=2, states=both)) == everyone
     assert await walk(Query(limit=2, states=(InboundState.ADMITTED,))) == admitted
     assert await walk(Query(states=(InboundState.CLOSED,))) == []
+    assert (await memory.store.page(Query(limit=7))).next == ""
+    assert (await memory.store.page(Query(limit=6))).next == id_of(6)
 
 
 async def test_counts_tell_what_stands_where(memory: Body) -> None:

@@ -45,7 +45,7 @@ async def test_due_tasks_are_leased_oldest_first(memory: Body) -> None:
         task(TaskKind.RECHECK, due=1),
     )
     memory.clock.advance(10)
-    kinds = (TaskKind.NOTICE, TaskKind.WEBHOOK)
+    kinds = (TaskKind.WEBHOOK, TaskKind.NOTICE)
     claims = await memory.tasks.claim(kinds, 10, 60)
     assert [(c.kind, c.payload) for c in claims] == [
         (TaskKind.NOTICE, {"status": "a"}),

@@ -83,6 +83,18 @@ async def test_several_states_may_be_asked_for(api: Api) -> None:
     assert [m["id"] for m in page["items"]] == given
 
 
+async def test_a_list_names_no_persons_and_says_why_a_message_is_held(api: Api) -> None:
+    await api.body.put(InboundState.HELD)
+    _, page, _ = await api.call("GET", "/held", headers={"Accept-Language": "bg"})
+    assert "Име Образец" not in json.dumps(page, ensure_ascii=False)
+    (line,) = page["items"]
+    assert line["envelope"]["sender"]["name"] == "Община Пример"
+    assert line["envelope"]["correspondents"] is None
+    assert line["checks"][0]["findings"][0]["sentence"] == "bg: SCANNER_UNAVAILABLE"
+    _, message, _ = await api.call("GET", f"/messages/{line['id']}")
+    assert message["envelope"]["correspondents"][0]["name"] == "Име Образец"
+
+
 # --- what a message shows ---
 
 
@@ -193,6 +205,8 @@ async def test_content_nobody_vouched_for_is_for_clerks(api: Api, place: str) ->
         (b'{"number":"1","number":"2","date":"2026-03-02"}', 400, []),
         (b'{"number":"1","date":NaN}', 400, []),
         (b"[" * 9000, 400, []),
+        (json.dumps({f"k{n}": 1 for n in range(1000)}).encode(), 400, []),
+        (json.dumps(GOOD | {"x": "y" * 9000}).encode(), 422, ["/x"]),
         (b"\xff\xfe", 400, []),
         (b"[]", 422, [""]),
         (b"", 400, []),

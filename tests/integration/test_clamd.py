@@ -116,6 +116,33 @@ async def test_the_next_address_is_asked_where_nobody_listens(
     assert alive == [(False, False), (False, False), (True, True)]
 
 
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Handlers:
+    """Runs a server's answers and waits for the last of them, so that no socket is left open."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._running: list[asyncio.Future[None]] = []
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ended = asyncio.get_running_loop().create_future()
+        self._running.append(ended)
+        try:
+            await self._answer(reader, writer)
+        except ConnectionError:
+            pass  # the scanner under test closes when it has heard enough
+        finally:
+            writer.transport.abort()
+            await asyncio.sleep(0)
+            ended.set_result(None)
+
+    async def done(self) -> None:
+        await asyncio.gather(*self._running)
+        await asyncio.sleep(0)
+
+
 @pytest.fixture
 async def tcp_address(private_clamd: PrivateClamd) -> AsyncIterator[str]:
     """The same clamd behind TCP, through a plain pipe between two sockets."""
@@ -130,13 +157,13 @@ async def tcp_address(private_clamd: PrivateClamd) -> AsyncIterator[str]:
     async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner, outer = await asyncio.open_unix_connection(str(private_clamd.socket))
         await asyncio.gather(pipe(reader, outer), pipe(inner, writer), return_exceptions=True)
-        writer.close()
-        outer.close()
+        outer.transport.abort()
 
-    server = await asyncio.start_server(join, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    yield f"tcp:127.0.0.1:{port}"
-    server.close()
+    handlers = Handlers(join)
+    async with await asyncio.start_server(handlers, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        yield f"tcp:127.0.0.1:{port}"
+        await handlers.done()
 
 
 @pytest.mark.parametrize("size", [10, 700_000])
@@ -148,14 +175,12 @@ async def test_over_tcp_the_bytes_are_streamed(tcp_address: str, tmp_path: Path,
     assert found.malware
 
 
-Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
 @pytest.mark.parametrize(
     ("reply", "malware", "incomplete"),
     [
         (b"stream: OK\0", "", ""),
         (b"stream: OK", "", "cut off"),
+        (b"stream: OK\n", "", "cut off"),
         (b"", "", "cut off"),
         (b"\0", "", "cut off"),
         (b"OK-ish\0", "", "cut off"),
@@ -183,7 +208,6 @@ def answering(reply: bytes) -> Answer:
         if writer.can_write_eof():
             writer.write_eof()
         await reader.read()
-        writer.close()
 
     return answer
 
@@ -204,12 +228,15 @@ async def test_a_reset_in_mid_stream_is_cut_off(tmp_path: Path) -> None:
 async def against(answer: Answer, folder: Path) -> list[ScanResult]:
     """Scan one file against a false clamd, over a Unix socket and over TCP."""
     path = write(folder, pdf(900_000))
-    unix = await asyncio.start_unix_server(answer, str(folder / "s"))
-    tcp = await asyncio.start_server(answer, "127.0.0.1", 0)
+    handlers = Handlers(answer)
+    unix = await asyncio.start_unix_server(handlers, str(folder / "s"))
+    tcp = await asyncio.start_server(handlers, "127.0.0.1", 0)
     port = tcp.sockets[0].getsockname()[1]
     async with unix, tcp:
         addresses = (f"unix:{folder}/s", f"tcp:127.0.0.1:{port}")
-        return [await one(ClamdScanner([a], clock=RealClock()), path, 5.0) for a in addresses]
+        results = [await one(ClamdScanner([a], clock=RealClock()), path, 5.0) for a in addresses]
+        await handlers.done()
+    return results
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ EDITS = st.lists(st.tuples(st.integers(0, 10**6), st.binary(max_size=4)), max_si
 
 def mutated(sample: bytes, edits: list[tuple[int, bytes]], cut: int) -> bytes:
     changed = bytearray(sample)
-    for at, patch in edits:
-        at %= max(1, len(changed))
+    for place, patch in edits:
+        at = place % max(1, len(changed))
         changed[at : at + len(patch)] = patch
     return bytes(changed[: len(changed) - cut % 40])
 

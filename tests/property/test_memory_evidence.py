@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -110,6 +111,15 @@ def test_a_missing_or_moved_row_breaks_the_chain(
     for forged in ([*rows[:index], *rows[index + 1 :]], swapped):
         with pytest.raises(EvidenceError):
             ChainReader({KEY.public}).rows(forged)
+
+
+def test_the_tree_is_that_of_rfc_9162() -> None:
+    def sha(data: bytes) -> bytes:
+        return hashlib.sha256(data).digest()
+
+    one, two, three = (sha(b"\0" + bytes([n]) * 32) for n in (1, 2, 3))
+    root = sha(b"\1" + sha(b"\1" + one + two) + three)
+    assert merkle_root([Digest((bytes([n]) * 32).hex()) for n in (1, 2, 3)]) == root.hex()
 
 
 @settings(max_examples=60, deadline=None)

@@ -19,13 +19,16 @@ from depesha.adapters.memory.journal import MemoryJournal
 from depesha.adapters.memory.observer import RecordingObserver
 from depesha.adapters.memory.state import MemoryState
 from depesha.adapters.memory.store import MemoryStore
+from depesha.adapters.memory.system import InlineThreads
 from depesha.adapters.memory.tasks import MemoryTasks
 from depesha.adapters.registry.api import build_app
 from depesha.adapters.registry.feed import Bell, RingingObserver
 from depesha.adapters.registry.routes import Parts
 from depesha.adapters.registry.settings import RegistryApiSettings
 from depesha.adapters.registry.tokens import Scope, TokenStore
-from depesha.adapters.system import SystemClock, SystemIds, WorkerThreads
+from depesha.adapters.system import NoCheckpoint, SystemClock, SystemIds, WorkerThreads
+from depesha.gateway.desk import RegistryDesk
+from depesha.gateway.tasks import FollowUps
 from depesha.ports import Desk, Journal
 from depesha.schemas.envelope import (
     Attachment,
@@ -40,6 +43,7 @@ from depesha.schemas.ids import Digest, Guid, MessageId
 from depesha.schemas.journal import SealKey
 from depesha.schemas.lifecycle import InboundState
 from depesha.schemas.message import EvidenceKind, Message, NewEvidence, NewMessage
+from depesha.schemas.outcome import Outcome, Refused
 from depesha.schemas.participant import DirectoryState, Participant, ParticipantStatus
 from depesha.schemas.verdict import (
     Caution,
@@ -174,12 +178,50 @@ class MemoryBody:
         return identity
 
 
+class NoWebhooks:
+    """Nobody wants to be told (`ports.Webhooks`)."""
+
+    def listeners(self, event: str) -> tuple[str, ...]:
+        del event
+        return ()
+
+    async def deliver(self, name: str, delivery: str, event: dict[str, str]) -> Outcome:
+        del name, delivery, event
+        return Refused(code="WEBHOOK_REMOVED", public="nobody listens")
+
+
+class GatewayBody(MemoryBody):
+    """The gateway's own desk, over the in-memory store."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.desk = RegistryDesk(
+            store=self.store,
+            journal=self.journal,
+            blobs=self.blobs,
+            extractors={},
+            follow_ups=FollowUps(webhooks=NoWebhooks(), builtin_registry=False),
+            clock=self.clock,
+            threads=InlineThreads(),
+            observer=self.ringing,
+            checkpoint=NoCheckpoint(),
+        )
+
+
+@asynccontextmanager
+async def gateway_body(folder: Path) -> AsyncIterator[DeskBody]:
+    yield GatewayBody(folder)
+
+
 @asynccontextmanager
 async def memory_body(folder: Path) -> AsyncIterator[DeskBody]:
     yield MemoryBody(folder)
 
 
-DESKS: dict[str, Callable[[Path], AbstractAsyncContextManager[DeskBody]]] = {"double": memory_body}
+DESKS: dict[str, Callable[[Path], AbstractAsyncContextManager[DeskBody]]] = {
+    "double": memory_body,
+    "gateway": gateway_body,
+}
 """Every body that the contract of `ports.Desk` is run on; a real one is added here."""
 
 

@@ -111,7 +111,7 @@ def test_without_an_envelope_no_row_passes_by_silence(row: object) -> None:
     if judge is filesignatures.judge:
         assert judge(Case(arrival=empty, now=make.NOW), POLICY) == Passed()
         return
-    with pytest.raises(ValueError, match="envelope|inspected"):
+    with pytest.raises(ValueError, match=r"envelope|inspected"):
         judge(Case(arrival=empty, now=make.NOW), POLICY)
 
 

@@ -6,11 +6,13 @@ import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from depesha.config import Address, LimitsSection, Settings, load, render_default, secret
+from depesha.adapters.catalog import NETWORKS
+from depesha.config import Address, LimitsSection, Settings, load, render_example, secret
 from depesha.config.loading import _models_in
 from depesha.config.toml import read
 from depesha.errors import ConfigurationError
@@ -299,12 +301,7 @@ def test_the_example_loads(tmp_path: Path) -> None:
 
 
 def test_the_example_is_what_init_writes() -> None:
-    assert example() == render_default(
-        name="Община Пример",
-        identifier="000000001",
-        guid="{" + GUID + "}",
-        trusted=("keys/networks-ca.pem",),
-    )
+    assert example() == render_example(), "run `make example`"
 
 
 def test_the_example_names_every_key_and_shows_the_defaults(tmp_path: Path) -> None:
@@ -320,6 +317,26 @@ def test_the_example_names_every_key_and_shows_the_defaults(tmp_path: Path) -> N
     for one in shown.sources():
         if one.key in wanted - differ:
             assert one.value == values[one.key], one.key
+
+
+def test_the_example_shows_every_key_of_every_network(tmp_path: Path) -> None:
+    full = tmp_path / "full.toml"
+    full.write_text(uncommented(example()), encoding="utf-8")
+    shown = load(full).networks
+    assert set(shown) == set(NETWORKS)
+    for name, model in NETWORKS.items():
+        read_ = model.model_validate(shown[name])
+        assert _named(shown[name], read_) == [], name
+        assert read_ == model(register_url=read_.model_dump()["register_url"])
+
+
+def _named(given: dict[str, Any], model: BaseModel) -> list[str]:
+    """Keys of the model that the table does not name."""
+    missing = [key for key in type(model).model_fields if key not in given]
+    for key, inner in model:
+        if isinstance(inner, BaseModel) and key in given:
+            missing += _named(given[key], inner)
+    return missing
 
 
 def _all_keys() -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from depesha.adapters.contents import Inspector
+from depesha.adapters.zips import UnsafeArchiveError, Zip
 from depesha.schemas import mediatypes as mt
 from depesha.schemas.facts import ArchiveFacts, ContentFacts
 from depesha.schemas.policy import Limits
@@ -42,6 +43,7 @@ def archive_of(content: bytes, limits: Limits | None = None) -> ArchiveFacts:
         (b"a;b;c\n1;2;3\n", "a.csv", mt.CSV),
         (b'{"a": 1}', "a.json", mt.JSON),
         (b"<?xml version='1.0'?><a/>", "a.xml", mt.XML),
+        (b"<?xml version='1.0'?><Envelope><Body><svg/></Body></Envelope>", "a.xml", mt.XML),
         (b"\xef\xbb\xbf<a xmlns='urn:example'>x</a>", "a.xml", mt.XML),
         (b"<!DOCTYPE html><html><body>x</body></html>", "a.html", mt.HTML),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "a.svg", "image/svg+xml"),
@@ -155,6 +157,11 @@ def test_programs_and_macro_documents_inside_archives_are_named() -> None:
             "depth",
         ),
         (make.zip_of({"zeros": bytes(3_000_000)}), Limits(), "ratio"),
+        (
+            make.zip_of({n: make.zip_of({str(i): b"" for i in range(15)}) for n in ("a", "b")}),
+            Limits(archive_members=20),
+            "count",
+        ),
         (make.zip_of({str(i): b"" for i in range(30)}), Limits(archive_members=20), "count"),
         (make.zip_of({"a": bytes(5000)}, stored=True), Limits(archive_unpacked_bytes=4000), "size"),
         (make.overlapping_zip(), Limits(), "overlap"),
@@ -169,6 +176,24 @@ def test_programs_and_macro_documents_inside_archives_are_named() -> None:
 )
 def test_caps_and_lies_make_an_archive_unsafe(content: bytes, limits: Limits, rule: str) -> None:
     assert archive_of(content, limits).unsafe == rule
+
+
+def test_a_lying_member_is_not_read_past_its_word() -> None:
+    """A bomb that declares ten bytes costs ten bytes."""
+    archive = Zip(make.lying_zip("a.txt", bytes(50_000_000), 10), 5)
+    read: list[bytes] = []
+    with pytest.raises(UnsafeArchiveError):
+        read.extend(archive.chunks(archive.members[0]))
+    assert sum(map(len, read)) <= 10
+
+
+def test_a_file_that_repeats_a_mark_without_end_costs_little() -> None:
+    marks = "_VBA_PROJECT".encode("utf-16-le") + b"\x00\x00"
+    assert inspect(make.ole("WordDocument") + b"x" + marks * 100_000).macros
+    table = make.ole("Table").hex().encode()
+    objects = b"{\\objdata " + table + b"}"
+    assert not inspect(b"{\\rtf1 " + objects * 3 + b"}").macros
+    assert inspect(b"{\\rtf1 " + objects * 1001 + b"}").macros
 
 
 def test_an_encrypted_member_is_said() -> None:

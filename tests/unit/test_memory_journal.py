@@ -6,9 +6,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from depesha.adapters.memory.system import CountingIds, HandClock
-from depesha.errors import EvidenceError
+from depesha.errors import ConfigurationError, EvidenceError
 from depesha.queue.journal import SqliteJournal
 from depesha.queue.lane import Transaction
 from depesha.queue.opening import open_memory
@@ -112,3 +115,16 @@ async def test_the_chain_goes_on_after_a_restart(tmp_path: Path) -> None:
     async with opened(tmp_path) as memory:
         assert await memory.journal.record(evidence(1)) == 7
         assert await memory.journal.verify() == 7
+
+
+def test_a_seal_key_is_read_from_pem() -> None:
+    private = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    assert SealKey.from_pem(pem).public == SEAL_KEY.public
+    other = ec.generate_private_key(ec.SECP256R1())
+    wrong = other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    for bad in (wrong, b"", b"no key", pem[:40]):
+        with pytest.raises(ConfigurationError):
+            SealKey.from_pem(bad)
+    with pytest.raises(ConfigurationError):
+        SealKey(b"short")

@@ -94,7 +94,7 @@ def test_threads_get_one_number_each_without_gaps(tmp_path: Path) -> None:
     assert given[:40] == given[40:80] == given[80:]
 
 
-@pytest.mark.parametrize("torn", [b'{"check":"', b"\0" * 40, b"\0" * 40 + b"\n", b"{"])
+@pytest.mark.parametrize("torn", [b'{"check":"', b"\0" * 40, b"\0" * 40 + b"\n", b"{" * 900])
 def test_a_line_torn_by_a_crash_is_cut_off(tmp_path: Path, torn: bytes) -> None:
     ids = CountingIds()
     one, two = ids.message_id(), ids.message_id()
@@ -106,6 +106,8 @@ def test_a_line_torn_by_a_crash_is_cut_off(tmp_path: Path, torn: bytes) -> None:
     again = opened(tmp_path)
     assert again.number_for(one) == first
     assert again.number_for(two).number.startswith("ВХ-2/")
+    lines = (tmp_path / "numbers").read_text().splitlines()
+    assert [json.loads(line)["serial"] for line in lines] == [1, 2]
 
 
 @pytest.mark.parametrize("line", [0, 1, 2])
@@ -137,11 +139,12 @@ def test_a_disk_that_fails_gives_no_number_until_a_fresh_start(tmp_path: Path) -
     whole, registry._file = registry._file, os.open(tmp_path / "numbers", os.O_RDONLY)
     with pytest.raises(StorageError):
         registry.number_for(two)
+    os.close(registry._file)
+    registry._file = whole
     with pytest.raises(StorageError):
         registry.number_for(two)
     assert registry.number_for(one) == first
     registry.close()
-    os.close(whole)
     assert opened(tmp_path).number_for(two).number.startswith("ВХ-2/")
 
 

@@ -60,7 +60,7 @@ class Listener:
                     await response.write(b"x" * 65536)
             except ConnectionError:
                 return response
-        headers = {"Location": "/elsewhere"} if self.status == 302 else {}
+        headers = {"Location": "/elsewhere"} if self.status in {302, 307} else {}
         return web.Response(status=self.status, headers=headers)
 
 
@@ -129,7 +129,7 @@ async def test_the_status_decides(status: int, kind: type, code: str) -> None:
 
 async def test_redirects_are_not_followed() -> None:
     listener = Listener()
-    listener.status = 302
+    listener.status = 307
     async with sending(listener) as (sender, _):
         await sender.deliver("sample", "msg_1", EVENT)
     assert len(listener.seen) == 1

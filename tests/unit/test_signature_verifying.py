@@ -135,8 +135,13 @@ def test_an_older_serial_of_the_register_is_right_too() -> None:
 def test_a_weak_key_is_told() -> None:
     authority = network().authority
     weak = authority.issue("w.example", eik="1", at=NOW - timedelta(days=1), key_bits=1024)
+    strong = Shape(
+        key_info=certificate_xml(weak),
+        method=f'<SignatureMethod Algorithm="{METHODS["rsa-sha256"][0]}"/>',
+        references=reference_xml(digest=METHODS["rsa-sha256"][1]),
+    )
     root = tree(message())
-    signed_as(root, Shape(key_info=certificate_xml(weak)), signing_key(weak))
+    signed_as(root, strong, signing_key(weak))
     using = XmlVerifier(CertificateJudge(replace(policy(), chain=False)))
     facts = using.verify(parse(serialise(root)), [weak.serial], NOW)
     assert facts.finding is None

@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from depesha.errors import ConfigurationError, StorageError, WireError
 from depesha.schemas import xml
@@ -55,6 +56,8 @@ def test_comments_instructions_and_cdata_do_not_split_a_text() -> None:
         (b" " * 20_000 + b"<a/>", "begin"),
         (b"<!-- " + b"x" * 20_000 + b" --><a/>", "begin"),
         (b"<?xml version='1.0'", "begin"),
+        (b"<!DOCTYPE a><a>never parsed, for it does not end", "DTD"),
+        (b"<a>" + b"=" * 2_000_000 + b"</a>", "many attributes"),
         (b"<a>" * 65 + b"</a>" * 65, "nested"),
         (b"<a>" + b"<b/>" * xml.ELEMENTS + b"</a>", "many elements"),
         (b"<a " + b" ".join(b"a%d=''" % n for n in range(65)) + b"/>", "many attributes"),
@@ -77,6 +80,12 @@ def test_refuses(document: bytes, told: str, tmp_path: Path) -> None:
     assert results[0] == results[1]
     assert isinstance(results[0], str)
     assert told in results[0]
+
+
+def test_a_dtd_that_slipped_through_the_gate_is_found_in_the_tree() -> None:
+    root = etree.fromstring(b"<!DOCTYPE a><a/>")
+    with pytest.raises(WireError, match="DTD"):
+        xml._judge(root)
 
 
 def test_namespaces_in_scope_add_up_along_the_path() -> None:

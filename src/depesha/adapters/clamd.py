@@ -9,6 +9,7 @@ retries nothing but an address at which nobody listens.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import socket
@@ -16,8 +17,6 @@ import struct
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-
-import clamd
 
 from depesha.errors import ConfigurationError, ScannerError
 from depesha.schemas.facts import ScanResult
@@ -66,6 +65,7 @@ class _Scanner:
 
     address: str
     slots: asyncio.Semaphore
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: int = 0
     version: str = ""
     version_until: float = field(default=float("-inf"))
@@ -111,6 +111,8 @@ class ClamdScanner:
     ) -> tuple[ScanResult, ...]:
         """Scan files (index, path) within `budget` seconds; one result each, in order."""
         deadline = asyncio.get_running_loop().time() + budget
+        if len(files) == 1:  # the usual case needs no task of its own
+            return (await self._one(*files[0], deadline),)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._one(i, path, deadline)) for i, path in files]
         return tuple(task.result() for task in tasks)
@@ -145,7 +147,7 @@ class ClamdScanner:
     async def _ask(self, scanner: _Scanner, path: Path) -> str:
         if scanner.unix_path:
             return await self._hand_over(scanner.unix_path, path)
-        return await self._stream(scanner.host_port, path)
+        return await self._stream(scanner, path)
 
     async def _hand_over(self, address: str, path: Path) -> str:
         """FILDES: the open file travels with the command, the verdict comes back."""
@@ -171,32 +173,41 @@ class ClamdScanner:
                 reply += part
         return _whole(reply)
 
-    async def _stream(self, address: tuple[str, int], path: Path) -> str:
+    async def _stream(self, scanner: _Scanner, path: Path) -> str:
         """INSTREAM: length and bytes in turn, closed by a zero length."""
         try:
             async with asyncio.timeout(self._connect_seconds):
-                reader, writer = await asyncio.open_connection(*address)
+                reader, writer = await _connect(scanner)
         except (OSError, TimeoutError) as error:
             raise _UnavailableError from error
         try:
             await _send_file(writer, path)
             return _whole(await _read_reply(reader))
         finally:
-            writer.close()
+            await _close(writer)
 
     async def _version(self, scanner: _Scanner) -> str:
         """Return engine and database version, asked for again every few minutes."""
-        now = self._clock.monotonic()
-        if now >= scanner.version_until:
-            scanner.version_until = now + _VERSION_SECONDS
-            try:
-                scanner.version = await self._ask_version(scanner)
-            except ScannerError:
-                scanner.version_until = float("-inf")  # it just scanned; ask again next time
+        async with scanner.asking:
+            if self._clock.monotonic() >= scanner.version_until:
+                try:
+                    scanner.version = await self._ask_version(scanner)
+                except ScannerError:
+                    return scanner.version  # it did scan; its version is asked for next time
+                scanner.version_until = self._clock.monotonic() + _VERSION_SECONDS
         return scanner.version
 
     async def _ask_version(self, scanner: _Scanner) -> str:
-        return await asyncio.to_thread(_version, scanner, self._connect_seconds)
+        try:
+            async with asyncio.timeout(self._connect_seconds):
+                reader, writer = await _connect(scanner)
+                try:
+                    writer.write(b"zVERSION\0")
+                    return _whole(await _read_reply(reader))
+                finally:
+                    await _close(writer)
+        except (_CutOffError, OSError, TimeoutError) as error:
+            raise ScannerError("a malware scanner does not answer") from error
 
     async def ping(self) -> str:
         """Return engine and database version of a living scanner; raise `ScannerError`."""
@@ -235,6 +246,20 @@ def _judge_address(address: str) -> None:
     raise ConfigurationError(
         "a scanner's address is neither unix:/path (short enough) nor tcp:host:port"
     )
+
+
+async def _connect(scanner: _Scanner) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if scanner.unix_path:
+        return await asyncio.open_unix_connection(scanner.unix_path, limit=_REPLY_BYTES)
+    host, port = scanner.host_port
+    return await asyncio.open_connection(host, port, limit=_REPLY_BYTES)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Close for good; what the other side does with the connection no longer matters."""
+    writer.transport.abort()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 async def _send_file(writer: asyncio.StreamWriter, path: Path) -> None:
@@ -282,19 +307,6 @@ def _result(index: int, reply: str, engine: str) -> ScanResult:
         return ScanResult(index=index, malware=name, engine=engine)
     limited = "size limit exceeded" in reply
     return ScanResult(index=index, incomplete="limits" if limited else "cut off", engine=engine)
-
-
-def _version(scanner: _Scanner, seconds: float) -> str:
-    """Ask by the clamd package, in a thread and never without a time-out."""
-    try:
-        if scanner.unix_path:
-            client = clamd.ClamdUnixSocket(path=scanner.unix_path, timeout=seconds)
-        else:
-            host, port = scanner.host_port
-            client = clamd.ClamdNetworkSocket(host=host, port=port, timeout=seconds)
-        return str(client.version()).strip()
-    except (clamd.ClamdError, OSError) as error:
-        raise ScannerError("a malware scanner does not answer") from error
 
 
 def _built(text: str) -> datetime | None:

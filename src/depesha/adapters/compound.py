@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from depesha.adapters.zips import Bytes
 
 _ENTRY = 128
+_HITS = 10_000
+"""False finds of one name after which a file is taken for what it pretends so hard to be."""
 _STORAGE, _STREAM = 1, 2
 _TYPES = (
     ("WordDocument", mt.DOC),
@@ -66,23 +68,24 @@ def _entry(data: Bytes, name: str) -> int:
     wanted = name.encode("utf-16-le") + b"\x00\x00"
     length = struct.pack("<H", len(wanted))
     at = data.find(wanted)
-    while at >= 0:
+    for _ in range(_HITS):
+        if at < 0:
+            return at
         entry = data[at : at + _ENTRY]
         placed = at % _ENTRY == 0 and len(entry) == _ENTRY
         if placed and entry[64:66] == length and entry[66] in {_STORAGE, _STREAM}:
             return at
         at = data.find(wanted, at + 1)
-    return -1
+    return at
 
 
 def _presentation_macros(data: Bytes) -> bool:
     at = data.find(_VBA_INFO_ATOM)
-    while at >= 0:
-        flag = data[at + 12 : at + 16]
-        if flag == b"\x01\x00\x00\x00":
-            return True
+    for _ in range(_HITS):
+        if at < 0 or data[at + 12 : at + 16] == b"\x01\x00\x00\x00":
+            return at >= 0
         at = data.find(_VBA_INFO_ATOM, at + 1)
-    return False
+    return True
 
 
 def _encrypted(data: Bytes, entry: int, kind: str) -> bool:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _ENCRYPT = re.compile(rb"/Encrypt\s*(?:\d+\s+\d+\s+R|<<)")
 _OBJECT_BYTES = 8 * 1024 * 1024
+_OBJECTS = 1000
 _HEX = re.compile(rb"[0-9a-fA-F\s]+")
 _PROGRAMS = (
     b"Package\x00",
@@ -41,18 +42,20 @@ def rtf_programs(data: Bytes) -> bool:
     if data.find(b"\\objupdate") >= 0 or data.find(b"\\objautlink") >= 0:
         return True
     at = data.find(b"\\objdata")
-    while at >= 0:
-        if _runs(data[at + 8 : at + 8 + _OBJECT_BYTES]):
+    for _ in range(_OBJECTS):
+        if at < 0:
+            return False
+        end = data.find(b"}", at)
+        if end < 0 or end - at > _OBJECT_BYTES or _runs(data[at + 8 : end]):
             return True
-        at = data.find(b"\\objdata", at + 8)
-    return False
+        at = data.find(b"\\objdata", end)
+    return True  # nobody writes that many by hand
 
 
 def _runs(body: bytes) -> bool:
-    match = _HEX.match(body)
-    if match is None or (match.end() < len(body) and body[match.end() : match.end() + 1] != b"}"):
+    if _HEX.fullmatch(body) is None:
         return True
-    digits = b"".join(match[0].split())
+    digits = b"".join(body.split())
     content = binascii.unhexlify(digits[: len(digits) // 2 * 2])
     if any(mark in content for mark in _PROGRAMS):
         return True

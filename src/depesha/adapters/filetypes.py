@@ -55,7 +55,8 @@ _MAIL = re.compile(
 _MAIL_LINES = 3
 _HTML = re.compile(r"<(?:!doctype\s+html|html|head|body|script|iframe)\b", re.IGNORECASE)
 _XML = re.compile(r"<(?:\?xml|[A-Za-z_][\w.:-]*[\s>/])")
-_SVG = re.compile(r"<(?:\w+:)?svg[\s>]")
+_PROLOG = re.compile(r"(?:<\?[^>]*\?>|<!--[^>]*-->|<!DOCTYPE[^>]*>|\s)*", re.IGNORECASE)
+_SVG = re.compile(r"<(?:\w+:)?svg[\s>/]")
 _BLANK_LINE = re.compile(r"\r?\n\r?\n")
 _TAR_MAGIC = slice(257, 262)
 
@@ -104,10 +105,12 @@ def _text(head: bytes, name: str) -> str:
 
 
 def _marked_up(start: str) -> str:
-    if _HTML.search(start, 0, 1024):
+    if _HTML.match(start):
         return mt.HTML
     if _XML.match(start):
-        return "image/svg+xml" if _SVG.search(start) else mt.XML
+        prolog = _PROLOG.match(start)
+        root = prolog.end() if prolog else 0
+        return "image/svg+xml" if _SVG.match(start, root) else mt.XML
     if len(_MAIL.findall(_BLANK_LINE.split(start[:4096], 1)[0])) >= _MAIL_LINES:
         return mt.EML
     return "application/postscript" if start.startswith("%!PS") else ""

@@ -11,6 +11,7 @@ from depesha.errors import ConfigurationError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from depesha.adapters.doctor import Diagnosis
     from depesha.config import Settings
     from depesha.ports import Checkpoint
 
@@ -55,6 +56,13 @@ async def simulate(network: str, *, folder: Path, port: int) -> int:
     return await simulate_seos(
         folder, "127.0.0.1", port, say=_say, clock=clock, ids=SystemIds(clock)
     )
+
+
+async def doctor(settings: Settings) -> list[Diagnosis]:
+    """Examine everything around a gateway; it may run meanwhile."""
+    from depesha.app.examination import examine  # noqa: PLC0415 - as above
+
+    return await examine(settings)
 
 
 def _say(line: str) -> None:

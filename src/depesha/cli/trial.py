@@ -1,4 +1,4 @@
-"""Commands for trying things out: the demo country, and a stand-in for one network."""
+"""Commands for trying things out: the demo country, and a stand-in for a single network."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from depesha.config.sections import (
     Threads,
     Webhook,
 )
-from depesha.config.template import render_default
+from depesha.config.template import render_default, render_example
 
 __all__ = [
     "Address",
@@ -49,5 +49,6 @@ __all__ = [
     "Webhook",
     "load",
     "render_default",
+    "render_example",
     "secret",
 ]

@@ -171,7 +171,7 @@ class Formats(Section):
 
 
 class Checks(Section):
-    """How strictly the checks judge."""
+    """How strictly the checks judge, on every network."""
 
     strict_schema: bool = False
     """True: any deviation from the schema refuses the message."""

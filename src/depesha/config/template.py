@@ -67,7 +67,7 @@ trusted = {trusted}
 # unknown_held = true                      # false: refused instead
 
 [checks]
-# strict_schema = false                    # true: any deviation from the schema refuses
+# strict_schema = false                    # true: any deviation from the schema refuses, everywhere
 
 [scanner]
 # addresses = ["unix:/run/clamav/clamd.ctl"]    # or "tcp:host:port"; one process per core
@@ -140,7 +140,50 @@ def render_default(  # one argument a key
 
 _NETWORKS = """\
 # [networks.seos]
+# register_url = "https://register.example/Registry.svc"   # the participants' register
+# register_refresh_seconds = 600.0
+# register_client_certificate = ""         # default: the gateway's own
+# register_client_key = ""
+# register_authorities = []                # CAs of its certificate; empty: the system's
+# register_answer_seconds = 120.0
+# register_bytes = 67108864
+# register_max_deactivated = 0.2           # share of participants one refresh may take away
+# algorithm = "rsa-sha1"                   # what all peers verify today; or rsa-sha256, -384, -512
+# algorithms = {}                          # for a partner: {"<GUID>" = "rsa-sha256"}
+# strict = false                           # true: any deviation from the schema refuses
+# verify_peer_tls = true
+# peer_authorities = []                    # CAs of partners' servers; empty: those of trust
+# plain_http = false                       # true: partners without TLS too; for demonstrations
+# connect_seconds = 15.0
+# notice_seconds = 120.0                   # from the call of a partner to the end of its answer
+# answer_bytes = 4194304
+# body_bytes = 167772160
+# concurrency = 64                         # calls handled at once; further callers wait
+# idle_seconds = 30.0                      # longest pause within a body
+# slowest_bytes_per_second = 4096
+#
+# Which rules a partner's certificate must keep; each is relaxed only by naming it here.
+# [networks.seos.trust]
+# serial = true                            # the serial in the participants' register
+# validity = true
+# chain = true                             # to one of the authorities
+# revocation = true                        # by a list that speaks about it
+# stale_lists_accepted = false             # true: a list past its next update still serves
+# authorities = []
+# intermediates = []
+# revocation_lists = []                    # files or URLs
+# revocation_refresh_seconds = 3600.0
 """
+
+
+def render_example() -> str:
+    """Return the text of `docs/depesha.example.toml`; `make example` writes it."""
+    return render_default(
+        name="Община Пример",
+        identifier="000000001",
+        guid="{11111111-2222-4333-8444-555555555555}",
+        trusted=("keys/networks-ca.pem",),
+    )
 
 
 def _quoted(text: str) -> str:

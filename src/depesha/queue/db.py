@@ -73,7 +73,7 @@ class Database:
     ) -> Database:
         """Open the folder's database, migrated to this version.
 
-        `trouble` is told, in a thread of ours, of every group of callers that failed as a whole.
+        `trouble` is told, in a thread of ours, of every failure of SQLite.
         Raises `ConfigurationError` where another process holds the folder or a newer version
         wrote it, `StorageError` where it cannot be read; nothing is left behind then.
         """

@@ -118,7 +118,7 @@ class Lane:
         writing: bool,
         trouble: Callable[[StorageError], None],
     ) -> None:
-        """Start serving. `trouble` is told, in this thread, of groups that failed as a whole."""
+        """Start serving. `trouble` is told, in that thread, of every failure of SQLite."""
         self._connection = connection
         self._transaction = Transaction(connection)
         self._writing = writing
@@ -186,6 +186,8 @@ class Lane:
             self._commit(group) if self._writing else self._look(group)
         except apsw.Error as error:
             self._fail(group, storage_error(error))
+        except Exception as error:  # noqa: BLE001 - a dead thread would leave everybody waiting
+            self._fail(group, StorageError("the store failed", fault=type(error).__name__))
 
     def _fail(self, group: list[_Ticket], failure: StorageError) -> None:
         try:
@@ -198,6 +200,11 @@ class Lane:
             ticket.error = failure
         self._trouble(failure)
 
+    def _fail_one(self, ticket: _Ticket, error: apsw.Error) -> None:
+        failure = storage_error(error)
+        ticket.error = failure
+        self._trouble(failure)
+
     def _look(self, group: list[_Ticket]) -> None:
         transaction = self._transaction
         transaction.run("BEGIN")
@@ -205,7 +212,7 @@ class Lane:
             try:
                 ticket.result = ticket.work(transaction)
             except apsw.Error as error:
-                ticket.error = storage_error(error)
+                self._fail_one(ticket, error)
             except Exception as error:  # noqa: BLE001 - not swallowed: handed to its caller
                 ticket.error = error
         transaction.run("COMMIT")
@@ -220,7 +227,7 @@ class Lane:
             except apsw.Error as error:
                 if not transaction.open:
                     raise  # full disk, I/O error: SQLite has undone the whole group
-                ticket.error = storage_error(error)
+                self._fail_one(ticket, error)
             except Exception as error:  # noqa: BLE001 - not swallowed: handed to its caller
                 ticket.error = error
             if ticket.error is not None:

@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
     Ed25519PublicKey,
 )
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from depesha.errors import ConfigurationError, EvidenceError
 from depesha.schemas.evidence import (
@@ -48,6 +52,17 @@ class SealKey:
         self._private = Ed25519PrivateKey.from_private_bytes(seed)
         public = self._private.public_key()
         self.public = public.public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> SealKey:
+        """Read an unencrypted PKCS #8 PEM; raise `ConfigurationError` for any other key."""
+        try:
+            private = load_pem_private_key(pem, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise ConfigurationError("the seal key cannot be read") from None
+        if not isinstance(private, Ed25519PrivateKey):
+            raise ConfigurationError("the seal key is not an Ed25519 key")
+        return cls(private.private_bytes_raw())
 
     def sign(self, data: bytes) -> str:
         """Return the signature over `data`: 128 hex digits."""

@@ -1,12 +1,13 @@
-"""The XML parser of `xml.py` without a tree: takes one long text out of a file in small pieces.
+"""Long texts in small pieces: out of a file without a tree, and within a tree.
 
-For a document that travels as a string inside another one (SEOS). It must never resolve anything,
-must hold no more than a piece in memory, and keeps to the caps of `xml.py`.
+For a document that travels as a string inside another one, and for files inside a document
+(SEOS). It must never resolve anything, never change what a text says, and keeps to the caps of
+`xml.py`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn, cast
 
 from lxml import etree
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 PIECE: Final = 256 * 1024
 """Bytes fed at once."""
+NODE: Final = 8 * 1024 * 1024
+"""Characters of one text node after `divide`: canonical XML copies each node twice."""
+_PART: Final = "depesha-part"
 
 
 class _TextBelow:
@@ -103,3 +107,31 @@ def stream_text(source: Path, path: Sequence[Collection[str]], into: BinaryIO) -
     except OSError as error:
         raise StorageError("a spooled document cannot be read") from error
     return target.found
+
+
+def divide(element: etree._Element) -> None:
+    """Lay a long text of an element out in several text nodes, one after the other.
+
+    The document stays the same, its canonical form included, which is made node by node: what
+    verifying needs besides the tree no longer grows with the text. `texts` reads it again.
+    """
+    text = element.text
+    if text is None or len(text) <= NODE or len(element):
+        return
+    element.text = None
+    for start in range(0, len(text), NODE):
+        etree.SubElement(element, _PART).text = text[start : start + NODE]
+    etree.strip_tags(element, _PART)
+
+
+def texts(element: etree._Element) -> list[str]:
+    """Return the text nodes of an element that may hold nothing else.
+
+    Raises `WireError` where elements stand inside, as `xml.text` does.
+    """
+    if len(element):
+        raise WireError("an element holds elements where text alone may stand")
+    return cast("list[str]", _text_nodes(element))
+
+
+_text_nodes = etree.XPath("text()", smart_strings=False)

@@ -64,9 +64,13 @@ class Country:
         bare: tuple[Body, ...] = BARE,
         settings: Mapping[str, Mapping[str, object]] | None = None,
         crowd: int = 0,
+        commands: bool = False,
         say: Callable[[str], None] = _silent,
     ) -> None:
-        """`settings` goes into every gateway's file; `crowd` fills the register up to so many."""
+        """`settings` goes into every gateway's file; `crowd` fills the register up to so many.
+
+        `commands` gives `depesha inbox -c …` and its like a token of their own.
+        """
         self.folder = folder
         self.gateways: dict[str, GatewayProcess] = {}
         self.tokens: dict[str, str] = {}
@@ -77,6 +81,7 @@ class Country:
         self._bodies = (gateways, acting, bare)
         self._settings = settings or {}
         self._crowd = crowd
+        self._commands = commands
         self._say = say
         self._stack = contextlib.AsyncExitStack()
         self._authority: Authority | None = None
@@ -217,14 +222,23 @@ class Country:
     async def _start_gateways(self) -> None:
         names = " and ".join(g.plan.party.name for g in self.gateways.values())
         self._say(f"starting the gateways of {names}")
-        await asyncio.gather(*(self._start_gateway(*one) for one in self.gateways.items()))
+        self._stack.push_async_callback(self._stop_gateways)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for one in self.gateways.items():
+                    group.create_task(self._start_gateway(*one))
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None
+
+    async def _stop_gateways(self) -> None:
+        await asyncio.gather(*(gateway.stop() for gateway in self.gateways.values()))
 
     async def _start_gateway(self, name: str, gateway: GatewayProcess) -> None:
         await asyncio.to_thread(gateway.write)
         part = self._ids.guid()[:8]
         self.tokens[name] = await gateway.token(f"demo-{part}")
-        await gateway.let_commands_ask(f"commands-{part}")
-        self._stack.push_async_callback(gateway.stop)
+        if self._commands:
+            await gateway.let_commands_ask(f"commands-{part}")
         await gateway.start()
         await gateway.ready()
         self._say(f"the gateway of {gateway.plan.party.name} is ready")

@@ -46,7 +46,14 @@ async def run(
     report = Report(clock=clock, say=say, as_json=as_json)
     settings = SETTINGS if once else None
     with _place(folder) as where, interruptible() as interrupted:
-        country = Country(where, clock=clock, ids=ids, settings=settings, say=report.progress)
+        country = Country(
+            where,
+            clock=clock,
+            ids=ids,
+            settings=settings,
+            commands=not once,
+            say=report.progress,
+        )
         dice = Dice(ids.guid())
         try:
             async with _up(country, report) as started:

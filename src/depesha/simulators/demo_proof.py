@@ -37,6 +37,8 @@ class Proof:
             f"the pack attests {originals} instead of {digest}",
         )
         kinds = [row["kind"] for row in report["rows"]]
+        for needed in ("RECEIVED", "REGISTERED", "NOTICE_TAKEN"):
+            expect(needed in kinds, f"no row {needed} among {', '.join(kinds)}")
         return Told(
             sentence=f"{len(kinds)} rows under {len(report['seals'])} seals hold "
             f"({', '.join(kinds)}); it attests the bytes that were sent",

@@ -14,7 +14,7 @@ from depesha.ports import Clock
 from depesha.simulators.bodies import STRANGER
 from depesha.simulators.country import Country
 from depesha.simulators.demo_report import Report
-from depesha.simulators.demo_witness import shown
+from depesha.simulators.demo_witness import document_of, shown
 from depesha.simulators.gateway_process import GatewayProcess
 from depesha.simulators.registry import RegistryClient
 from depesha.simulators.seos_books import Exchange
@@ -86,21 +86,26 @@ class Liveliness:
     async def _office(self, name: str) -> None:
         gateway = self._country.gateways[name]
         ours = {p.party.identifier for p in self._country.peers.values()}
+        left_alone: set[str] = set()
         client = RegistryClient(gateway.registry_api, self._country.tokens[name])
         async with client:
             while True:
                 try:
                     waiting = await client.waiting(POLL_SECONDS)
-                    for message in waiting:
-                        if _sender(message) in ours:
+                    for listed in waiting:
+                        if listed["id"] in left_alone:
+                            continue
+                        message = await client.message(listed["id"])
+                        if message["envelope"]["sender"]["identifier"] in ours:
                             await self._decide(client, message)
+                        else:
+                            left_alone.add(listed["id"])
                 except DepeshaError as error:
                     self._report.progress(f"{gateway.plan.party.name}, registry: {error.public}")
                 await self._clock.sleep(OFFICE_SECONDS)
 
     async def _decide(self, client: RegistryClient, message: dict[str, Any]) -> None:
-        document = message["envelope"]["document"]["guid"]
-        sort = self._sorts.pop(document, Sort.GOOD)
+        sort = self._sorts.pop(document_of(message), Sort.GOOD)
         if sort is Sort.DECLINED:
             await client.refuse(message["id"], DECLINED)
             return
@@ -110,8 +115,3 @@ class Liveliness:
         if sort is Sort.CLOSED:
             await self._clock.sleep(OFFICE_SECONDS)
             await client.close(message["id"], finished=True, reason=SETTLED)
-
-
-def _sender(message: dict[str, Any]) -> str:
-    envelope = message["envelope"]
-    return str(envelope["sender"]["identifier"]) if envelope else ""

@@ -75,6 +75,12 @@ class Witness:
         expect(judgement.valid, "the signature of the answer does not hold")
         expect(judgement.serial == self.serial, "the answer is signed with another certificate")
 
+    async def waiting(self, documents: set[Guid], seconds: float = 0) -> list[dict[str, Any]]:
+        """Return the waiting messages with one of these document GUIDs, each in full."""
+        listed = await self.registry.waiting(seconds)
+        messages = [await self.registry.message(one["id"]) for one in listed]
+        return [m for m in messages if document_of(m) in documents]
+
     async def state(self, message_id: str, wanted: str) -> str:
         """Wait until a message is in this state."""
         until = self._clock.monotonic() + PATIENCE
@@ -110,6 +116,12 @@ async def _page(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
             return page
     except aiohttp.ClientError as error:
         raise DemoFailedError("the inbox did not answer") from error
+
+
+def document_of(message: dict[str, Any]) -> str:
+    """Return the document GUID of a message from the API; empty where it could not be read."""
+    envelope = message["envelope"]
+    return str(envelope["document"]["guid"]) if envelope else ""
 
 
 def shown(exchange: Exchange) -> str:

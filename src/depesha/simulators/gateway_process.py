@@ -27,6 +27,7 @@ START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 20.0
 STEP_SECONDS: Final = 0.05
 COMMAND_SECONDS: Final = 60.0
+TAIL_LINES: Final = 4
 TAIL: Final = 1500
 """Characters of a log shown when its process fails."""
 SCOPES: Final = (
@@ -48,6 +49,7 @@ class GatewayProcess:
         self._clock = clock
         self._environment = dict(environment or {})
         self._process: asyncio.subprocess.Process | None = None
+        self._log_start = 0
 
     @property
     def settings(self) -> Path:
@@ -107,6 +109,7 @@ class GatewayProcess:
         """Start it; does not wait until it is ready."""
         log = await asyncio.to_thread(self.log.open, "ab")
         with log:
+            self._log_start = log.tell()
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "depesha", "serve", "-c", str(self.settings)),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -141,11 +144,14 @@ class GatewayProcess:
         )
 
     def tail(self) -> str:
-        """The end of its log; blocking."""
+        """The last lines it wrote since its last start; blocking."""
         try:
-            return self.log.read_text("utf-8", "replace")[-TAIL:].strip() or "(empty)"
+            with self.log.open("rb") as log:
+                log.seek(self._log_start)
+                lines = log.read().decode("utf-8", "replace").strip().splitlines()
         except OSError:
             return "(none)"
+        return "\n".join(lines[-TAIL_LINES:])[-TAIL:] or "(empty)"
 
     async def kill(self) -> None:
         """End it without warning (SIGKILL) and wait until it is gone."""

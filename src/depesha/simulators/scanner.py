@@ -137,9 +137,12 @@ class PrivateClamd:
         try:
             async with asyncio.timeout(1.0):
                 reader, writer = await asyncio.open_unix_connection(str(self.socket))
-                with contextlib.closing(writer):
+                try:
                     writer.write(b"zPING\0")
                     return await reader.read(16) == b"PONG\0"
+                finally:
+                    writer.close()
+                    await writer.wait_closed()
         except (OSError, TimeoutError):
             return False
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("depesha.registry_api")
 
 _OPENAPI = web.AppKey("openapi", bytes)
-_REQUEST_ID = "depesha_request_id"
-_STARTED = "depesha_started"
+_REQUEST_ID = web.RequestKey("request_id", str)
+_STARTED = web.RequestKey("started", bool)
 _PLACES = {"{n}": r"{n:[0-9]{1,6}}", "{task}": r"{task:[0-9]{1,15}}"}
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",

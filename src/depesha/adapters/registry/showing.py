@@ -68,7 +68,7 @@ def _person(person: Correspondent) -> PersonView:
     return PersonView(**{name: getattr(person, name) for name in PersonView.model_fields})
 
 
-def _envelope(envelope: Envelope) -> EnvelopeView:
+def _envelope(envelope: Envelope, *, persons: bool) -> EnvelopeView:
     service = envelope.service
     return EnvelopeView(
         transport_id=envelope.transport_id,
@@ -83,7 +83,7 @@ def _envelope(envelope: Envelope) -> EnvelopeView:
         document_comment=envelope.document_comment,
         attention_to=envelope.attention_to,
         deadline=envelope.deadline,
-        correspondents=tuple(_person(person) for person in envelope.correspondents),
+        correspondents=tuple(map(_person, envelope.correspondents)) if persons else None,
         service=None
         if service is None
         else ServiceView(name=service.name, kind=service.kind, code=service.code),
@@ -152,21 +152,24 @@ def _finding(finding: Finding, language: str, sentence: Sentence) -> FindingView
     )
 
 
-def _check(record: CheckRecord, language: str, sentence: Sentence) -> CheckView:
+def _findings(record: CheckRecord) -> tuple[Finding, ...]:
     match record.verdict:
         case Passed(warnings=warnings):
-            findings = warnings
+            return warnings
         case Held(finding=finding) | Rejected(finding=finding):
-            findings = (finding,)
+            return (finding,)
         case Repeated():
-            findings = ()
+            return ()
         case _:
             assert_never(record.verdict)
+
+
+def _check(record: CheckRecord, language: str, sentence: Sentence) -> CheckView:
     return CheckView(
         check=record.check,
         verdict=record.verdict.kind,
         seconds=record.seconds,
-        findings=tuple(_finding(f, language, sentence) for f in findings),
+        findings=tuple(_finding(f, language, sentence) for f in _findings(record)),
     )
 
 
@@ -183,7 +186,9 @@ def possible(state: InboundState) -> tuple[str, ...]:
     return tuple(name for event, name in _ASKABLE.items() if (state, event) in INBOUND)
 
 
-def message_view(message: Message, language: str, sentence: Sentence) -> MessageView:
+def message_view(
+    message: Message, language: str, sentence: Sentence, *, persons: bool = True
+) -> MessageView:
     """Show one message."""
     arrival = message.arrival
     checks = tuple(_check(record, language, sentence) for record in message.checks)
@@ -198,7 +203,7 @@ def message_view(message: Message, language: str, sentence: Sentence) -> Message
         changed_at=message.changed_at,
         number=number_view(message.number),
         reason=message.reason,
-        envelope=None if message.envelope is None else _envelope(message.envelope),
+        envelope=None if message.envelope is None else _envelope(message.envelope, persons=persons),
         attachments=_attachments(message),
         signature=_signature(arrival.signature),
         checks=checks,
@@ -211,8 +216,10 @@ def message_view(message: Message, language: str, sentence: Sentence) -> Message
 
 
 def page_view(page: Page, language: str, sentence: Sentence) -> PageView:
-    """Show a page."""
-    items = tuple(message_view(message, language, sentence) for message in page.messages)
+    """Show a page, without persons: a list is read by machines, again and again (AUD-05)."""
+    items = tuple(
+        message_view(message, language, sentence, persons=False) for message in page.messages
+    )
     return PageView(items=items, next=page.next)
 
 

@@ -128,7 +128,9 @@ class EnvelopeView(View):
     document_comment: str
     attention_to: str
     deadline: date | None
-    correspondents: tuple[PersonView, ...]
+    correspondents: tuple[PersonView, ...] | None = Field(
+        description="null in lists: persons are named only where the reading is written down"
+    )
     service: ServiceView | None
 
 
@@ -164,7 +166,7 @@ class MessageView(View):
 
 
 class PageView(View):
-    """A page of messages, oldest first."""
+    """A page of messages, oldest first. Persons are named only in the message itself."""
 
     items: tuple[MessageView, ...]
     next: str = Field(description="Give it as `after` for the next page; empty at the end")

@@ -8,6 +8,7 @@ It moves bytes and nothing else: no parsing, no retry. What failed before anythi
 from __future__ import annotations
 
 import asyncio
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -73,7 +74,7 @@ class Caller:
     async def _post(self, url: URL, headers: dict[str, str], envelope: bytes) -> bytes:
         session = self._session(url)
         async with session.post(
-            url, data=envelope, headers=headers, allow_redirects=False
+            url, data=io.BytesIO(envelope), headers=headers, allow_redirects=False
         ) as response:
             body = await self._read(response)
             if response.status != _OK:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pybase64
 
 from depesha.errors import WireError
-from depesha.schemas import xml
+from depesha.schemas.xmlstream import texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,22 +28,23 @@ class Decoder:
     """Decodes one content; `canonical` is false afterwards where its last bits mean nothing."""
 
     def __init__(self, body: _Element) -> None:
-        self._text = xml.text(body)
+        self._texts = texts(body)
         self.canonical = True
 
     @property
     def small(self) -> bool:
         """True where the whole content may be held in memory."""
-        return len(self._text) <= PIECE
+        return sum(len(text) for text in self._texts) <= PIECE
 
     def whole(self) -> bytes:
         """Return the content; raise `WireError` where it is not base64."""
+        text = "".join(self._texts)
         try:
-            content = pybase64.b64decode(self._text, validate=True)
+            content = pybase64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
             # Line breaks are rare, and are worth a second look only then.
             return b"".join(self.pieces())
-        self._judge_end(self._text[-4:].encode("ascii"))
+        self._judge_end(text[-4:].encode("ascii"))
         return content
 
     def pieces(self) -> Iterator[bytes]:
@@ -51,22 +52,27 @@ class Decoder:
 
         Pieces before the fault may have been yielded.
         """
-        rest = b""
-        for start in range(0, len(self._text), PIECE):
-            piece = rest + _bare(self._text[start : start + PIECE])
-            last = start + PIECE >= len(self._text)
-            cut = len(piece) if last else len(piece) - len(piece) % 4
+        rest = last = b""
+        for bare in self._bare_slices():
+            # Padding may stand only at the very end.
+            if last.endswith(b"="):
+                raise WireError("an attachment is not in base64")
+            piece = rest + bare
+            cut = len(piece) - len(piece) % 4
             piece, rest = piece[:cut], piece[cut:]
-            # Padding may stand only at the very end, and not even before blanks-only rests.
-            if b"=" in piece and not last:
-                if _bare(self._text[start + PIECE :]) or rest:
-                    raise WireError("an attachment is not in base64")
-                last = True
             if piece:
+                last = piece[-4:]
                 yield _decode(piece)
-            if last:
-                self._judge_end(piece[-4:])
-                return
+        if rest:
+            raise WireError("an attachment is not in base64")
+        self._judge_end(last)
+
+    def _bare_slices(self) -> Iterator[bytes]:
+        for text in self._texts:
+            for start in range(0, len(text), PIECE):
+                bare = _bare(text[start : start + PIECE])
+                if bare:
+                    yield bare
 
     def _judge_end(self, quantum: bytes) -> None:
         if quantum.endswith(b"="):

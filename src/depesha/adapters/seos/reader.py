@@ -23,7 +23,8 @@ from depesha.schemas.facts import Arrival, SignatureFacts
 from depesha.schemas.ids import Digest
 from depesha.schemas.steps import Step
 from depesha.schemas.verdict import Finding, Hold, Rejection, finding
-from depesha.schemas.wire.seos import Form, schema
+from depesha.schemas.wire.seos import MESSAGING, Form, schema
+from depesha.schemas.xmlstream import divide
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -136,6 +137,9 @@ class SeosReader:
         stage = Rejection.NOT_XML
         try:
             document = xml.parse(source)
+            if isinstance(source, Path):
+                for body in document.root.iter(f"{{{MESSAGING}}}AttBody"):
+                    divide(body)
             stage = Rejection.NOT_THE_SCHEMA
             return self._understand(document, original, late=late)
         except WireError as error:

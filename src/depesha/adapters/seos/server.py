@@ -151,6 +151,15 @@ def build_app(server: SeosServer) -> web.Application:
     return app
 
 
+def make_runner(app: web.Application, *, lingering_seconds: float = 2.0) -> web.AppRunner:
+    """Return the runner for the application, not yet set up.
+
+    A caller that was answered before its body ended is read for `lingering_seconds` more, so that
+    the answer reaches it before the connection closes.
+    """
+    return web.AppRunner(app, access_log=None, lingering_time=lingering_seconds)
+
+
 async def _send(request: web.Request, response: web.Response) -> bool:
     """Write the whole answer now, so that what follows is truly "answered"; False if none hears."""
     try:

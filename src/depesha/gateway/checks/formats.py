@@ -5,6 +5,7 @@ Only judges what the inspector found. A rejection for any file wins over a hold 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from depesha.schemas.mediatypes import (
@@ -38,7 +39,7 @@ def judge(case: Case, policy: Policy) -> Verdict:
     contents = case.arrival.contents
     if envelope is None or [c.attachment for c in contents] != list(envelope.attachments):
         raise ValueError("an attachment was not inspected")
-    allowed = frozenset(canonical(each) for each in policy.formats)
+    allowed = _canonical(policy.formats)
     holds: list[Finding] = []
     for content in contents:
         found = _judge_file(content, policy, allowed)
@@ -49,6 +50,12 @@ def judge(case: Case, policy: Policy) -> Verdict:
     if holds:
         return Held(finding=holds[0], retry=False)
     return Passed(warnings=tuple(_encrypted(c) for c in contents if c.encrypted))
+
+
+@cache
+def _canonical(formats: frozenset[str]) -> frozenset[str]:
+    """The operator's own spellings of the allow-list, by the list's names."""
+    return frozenset(canonical(each) for each in formats)
 
 
 def _encrypted(content: ContentFacts) -> Finding:
