@@ -201,11 +201,11 @@ async def test_a_cancelled_caller_keeps_its_place_until_its_call_ends() -> None:
     await asyncio.sleep(0.02)
     for task in running:
         task.cancel()
-    third = asyncio.create_task(pool.run(int, "3"))
+    late = [asyncio.create_task(pool.run(int, str(n))) for n in range(5)]
     await asyncio.sleep(0.02)
-    assert not third.done()
+    assert pool._pool._work_queue.qsize() == 1, "the cancelled ones still hold both places"
     gate.set()
-    assert await third == 3
+    assert await asyncio.gather(*late) == [0, 1, 2, 3, 4]
     await pool.close()
 
 

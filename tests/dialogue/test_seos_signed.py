@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import ssl
 import subprocess
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from depesha.adapters.memory.system import InlineThreads
 from depesha.adapters.seos import soap
+from depesha.adapters.seos.calling import Caller, CallLimits
+from depesha.adapters.seos.client import SeosClient
+from depesha.adapters.seos.server import make_runner
 from depesha.adapters.signing import XmlSigner
 from depesha.adapters.trust import CertificateJudge, TrustPolicy
 from depesha.adapters.verifying import XmlVerifier
+from depesha.errors import BrokenOffError
 from depesha.schemas.answer import DocumentStatus, StatusAnswer
 from depesha.schemas.envelope import DocumentReference
 from depesha.schemas.evidence import sha256
 from depesha.schemas.facts import Arrival
 from depesha.schemas.verdict import Rejection
 from depesha.simulators.authority import Authority, Identity
-from tests.support.seos import DOCUMENT, NOW, A, B, Bench, document, envelope, participant
+from tests.support.seos import DOCUMENT, NOW, A, Bench, document, envelope, participant
 
 DAY = timedelta(days=1)
 
@@ -86,19 +94,10 @@ def test_one_changed_letter_is_found(bench: Bench, identity: Identity, *, spoole
     assert heard.signature.finding.reason is Rejection.SIGNATURE_INVALID
 
 
-async def test_our_answer_is_believed_by_another_program(
-    bench: Bench, identity: Identity, authority: Authority, tmp_path: Path
-) -> None:
+def verify_with_xmlsec1(told: Path, root: Path) -> str:
+    """Return what the independent program complains of; empty where it believes."""
     program = shutil.which("xmlsec1")
     assert program is not None, "xmlsec1 is part of the test machine"
-    wire = XmlSigner(identity).sign(document(), "rsa-sha1")
-    heard = hear(bench, wire, spooled=False)
-    answer = StatusAnswer(status=DocumentStatus.WAITING, document=DocumentReference(guid=DOCUMENT))
-    body = soap.wrap_answer(await bench.replies.reply_to(heard)(answer))
-    told = tmp_path / "answer.xml"
-    told.write_bytes(soap.unwrap_answer(body))
-    root = tmp_path / "ca.pem"
-    root.write_bytes(authority.certificate.public_bytes(Encoding.PEM))
     when = NOW.strftime("%Y-%m-%d %H:%M:%S")
     ran = subprocess.run(
         [program, "--verify", "--verification-time", when, "--trusted-pem", str(root), str(told)],
@@ -106,5 +105,56 @@ async def test_our_answer_is_believed_by_another_program(
         check=False,
         timeout=20,
     )
-    assert ran.returncode == 0, ran.stderr
-    assert (B.guid or "").encode() in told.read_bytes()
+    return "" if ran.returncode == 0 else ran.stderr.decode()
+
+
+async def test_our_answer_is_believed_by_another_program(
+    bench: Bench, identity: Identity, authority: Authority, tmp_path: Path
+) -> None:
+    wire = XmlSigner(identity).sign(document(), "rsa-sha1")
+    heard = hear(bench, wire, spooled=False)
+    answer = StatusAnswer(status=DocumentStatus.WAITING, document=DocumentReference(guid=DOCUMENT))
+    body = soap.wrap_answer(await bench.replies.reply_to(heard)(answer))
+    told, root = tmp_path / "answer.xml", tmp_path / "ca.pem"
+    told.write_bytes(soap.unwrap_answer(body))
+    root.write_bytes(authority.certificate.public_bytes(Encoding.PEM))
+    assert await asyncio.to_thread(verify_with_xmlsec1, told, root) == ""
+    told.write_bytes(told.read_bytes().replace(b"DS_WAIT_REGISTRATION", b"DS_REGISTERED"))
+    assert await asyncio.to_thread(verify_with_xmlsec1, told, root) != ""
+
+
+async def test_both_sides_show_their_certificates(
+    bench: Bench, identity: Identity, authority: Authority, tmp_path: Path
+) -> None:
+    key, certificate = identity.write(tmp_path, "a")
+    root = tmp_path / "ca.pem"
+    root.write_bytes(authority.certificate.public_bytes(Encoding.PEM))
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ours = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for context in (theirs, ours):
+        context.load_cert_chain(certificate, key)
+        context.load_verify_locations(root)
+    theirs.verify_mode = ssl.CERT_REQUIRED
+    runner = make_runner(bench.app(), lingering_seconds=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=theirs).start()
+    url = f"https://127.0.0.1:{runner.addresses[0][1]}/"
+    stranger = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    stranger.load_verify_locations(root)
+    try:
+        for context, refused in ((ours, None), (stranger, BrokenOffError)):
+            client = SeosClient(
+                caller=Caller(tls=context, limits=CallLimits()), threads=InlineThreads()
+            )
+            try:
+                wire = XmlSigner(identity).sign(document(), "rsa-sha1")
+                if refused is None:
+                    assert await client.submit(url, wire)
+                    continue
+                with pytest.raises(refused):
+                    await client.submit(url, wire)
+            finally:
+                await client.close()
+    finally:
+        await runner.cleanup()
+    assert [h.transport_serial for h in bench.intake.heard] == [identity.serial]

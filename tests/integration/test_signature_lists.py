@@ -7,7 +7,7 @@ from datetime import timedelta
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer
 
 from depesha.adapters.memory.observer import RecordingObserver
 from depesha.adapters.memory.system import HandClock, InlineThreads
@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[TestServer]:
+async def server() -> AsyncIterator[BaseTestServer]:
     async def good(_: web.Request) -> web.Response:
         return web.Response(body=fresh_authority().crl(NOW, NOW + DAY))
 
@@ -41,14 +41,21 @@ async def server() -> AsyncIterator[TestServer]:
     [("/none", PeerError), ("/large", TooLargeError), ("/slow", UnreachableError)],
 )
 async def test_failures_are_ours_to_name(
-    server: TestServer, path: str, kind: type[DepeshaError]
+    server: BaseTestServer, path: str, kind: type[DepeshaError]
 ) -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(kind):
             await HttpListFetcher(session, seconds=0.5)(str(server.make_url(path)))
 
 
-async def test_the_schedule_keeps_the_list_fresh(server: TestServer) -> None:
+async def asleep(clock: HandClock) -> None:
+    """Wait until the refresher has done its round and sleeps."""
+    async with asyncio.timeout(10):
+        while not clock.sleepers:  # noqa: ASYNC110 -- the hand-moved clock tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_the_schedule_keeps_the_list_fresh(server: BaseTestServer) -> None:
     known = RevocationLists([network().authority.certificate_pem])
     clock, observer = HandClock(NOW), RecordingObserver()
     async with aiohttp.ClientSession() as session:
@@ -61,14 +68,12 @@ async def test_the_schedule_keeps_the_list_fresh(server: TestServer) -> None:
             observer=observer,
         )
         running = asyncio.create_task(made.run())
-        while not clock.sleepers:
-            await asyncio.sleep(0.01)
+        await asleep(clock)
         good, bad = made.states()
         assert (good.problem, good.next_update) == ("", NOW + DAY)
         assert bad.problem
         clock.advance(300)
-        while not clock.sleepers:
-            await asyncio.sleep(0.01)
+        await asleep(clock)
         assert made.states()[0].fetched_at == NOW + timedelta(seconds=300)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):

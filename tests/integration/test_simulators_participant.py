@@ -238,3 +238,16 @@ async def test_asking_for_a_document_by_guid_only(a: SeosParticipant, b: SeosPar
     assert status(await a.ask(B, b.url, DocumentId(guid=request.document.guid))) == (
         "DS_WAIT_REGISTRATION"
     )
+
+
+async def test_only_the_recipient_may_tell_a_documents_state(
+    small: World, a: SeosParticipant, b: SeosParticipant
+) -> None:
+    third = await small.join(
+        Party(identifier="3", name="Трети", guid=Guid("33333333-3333-4333-8333-333333333333"))
+    )
+    request = letter()
+    await a.submit(B, b.url, request)
+    said = StatusResponse(document=request.document, status="DS_REGISTERED")
+    assert "Документът не е намерен" in failure(await third.say(A, a.url, said))
+    assert [s.status for s in a.books.sent[request.document.guid].seen] == ["DS_WAIT_REGISTRATION"]

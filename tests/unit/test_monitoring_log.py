@@ -82,6 +82,14 @@ def test_personal_data_never_gets_out(stream: io.StringIO, value: str, form: str
     assert len(written.splitlines()) == 1 + 3 * len(ALLOWED - {"event", "time", "level"})
 
 
+@pytest.mark.parametrize("key", ["subject", "name", "sender", "identifier", "path", "reason"])
+def test_a_key_that_is_not_listed_loses_even_plain_values(stream: io.StringIO, key: str) -> None:
+    logger = make_logger(stream, "info", "json")
+    for value in ("Ivan Primerov", 8001010000, ["Ivan"], None):
+        logger.info("event", **{key: value})
+    assert [line[key] for line in lines(stream)] == [REDACTED] * 4
+
+
 def test_an_event_made_of_foreign_words_is_redacted(stream: io.StringIO) -> None:
     make_logger(stream, "info", "json").info("от Иван\nи друг")
     assert lines(stream)[0]["event"] == REDACTED

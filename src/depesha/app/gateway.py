@@ -18,7 +18,7 @@ from depesha.adapters.clamd import ClamdScanner
 from depesha.adapters.contents import Inspector
 from depesha.adapters.registry.api import build_app as registry_app
 from depesha.adapters.registry.builtin import BuiltinRegistry, NumberTemplate
-from depesha.adapters.registry.feed import Bell
+from depesha.adapters.registry.feed import Bell, RingingObserver
 from depesha.adapters.registry.routes import Parts as RegistryParts
 from depesha.adapters.registry.settings import RegistryApiSettings, WebhookSettings
 from depesha.adapters.registry.tokens import TokenStore
@@ -60,7 +60,6 @@ if TYPE_CHECKING:
     from depesha.adapters.seos.settings import SeosSettings
     from depesha.app.trust import Trust
     from depesha.config import Settings
-    from depesha.monitoring.log import Logger
     from depesha.ports import Checkpoint
     from depesha.queue.opening import Memory
     from depesha.schemas.verdict import Finding
@@ -69,24 +68,6 @@ WORKERS = 8
 """Tasks done side by side: they mostly wait for others."""
 SHRED_SECONDS = 3600.0
 SEOS_LANGUAGE = "bg"
-
-
-class RingingObserver(LiveObserver):
-    """The eyes, which also wake those who wait for something to change."""
-
-    def __init__(self, logger: Logger, metrics: Metrics, bell: Bell) -> None:
-        super().__init__(logger, metrics)
-        self._bell = bell
-
-    def stored(self, message: str, network: str, state: str, seconds: float) -> None:
-        """A message was made durable."""
-        super().stored(message, network, state, seconds)
-        self._bell.ring()
-
-    def changed(self, message: str, network: str, state: str) -> None:
-        """A stored message took a step."""
-        super().changed(message, network, state)
-        self._bell.ring()
 
 
 def peer_sentence(finding: Finding) -> str:
@@ -107,7 +88,7 @@ class Gateway:
         self._bell = Bell()
         self._metrics = Metrics(__version__)
         self._logger = configure(sys.stderr, settings.log.level, settings.log.format)
-        self._observer = RingingObserver(self._logger, self._metrics, self._bell)
+        self._observer = RingingObserver(LiveObserver(self._logger, self._metrics), self._bell)
 
     async def __aenter__(self) -> Self:
         """Open everything but the listeners; raises `DepeshaError` with nothing left open."""
@@ -290,7 +271,9 @@ class Gateway:
         registry = self._settings.registry
         if registry.kind != "builtin":
             return None
-        template = NumberTemplate(text=registry.template, index=registry.index)
+        template = NumberTemplate(
+            text=registry.template, index=registry.index, zone=ZoneInfo(registry.zone)
+        )
         path = self._settings.store.folder / "numbers.log"
         numbers = BuiltinRegistry(path, template, self._clock)
         self._stack.callback(numbers.close)

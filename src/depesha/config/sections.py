@@ -11,6 +11,7 @@ import re
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -73,6 +74,12 @@ def _guid(value: str) -> str:
     if match is None:
         raise ValueError("a GUID has 32 hex digits in groups of 8-4-4-4-12")
     return match[1].lower()
+
+
+def _zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError('a time zone is named as in "Europe/Sofia"')
+    return value
 
 
 def _rooted(value: Path) -> Path:
@@ -216,6 +223,8 @@ class RegistrySection(Section):
     """How the built-in registry writes a number (NUM-07)."""
     index: str = "ВХ"
     """Registration index of incoming documents, for the template."""
+    zone: Annotated[str, AfterValidator(_zone)] = "Europe/Sofia"
+    """Time zone in which the built-in registry's days and years turn."""
     tokens: Rooted = Path("keys/tokens.json")
     """Hashes of the tokens that may ask the API."""
     own_token: Rooted = Path("keys/cli.token")

@@ -77,6 +77,7 @@ trusted = {trusted}
 # kind = "external"                        # or "builtin": the gateway numbers by itself
 # template = "{{index}}-{{serial}}/{{date}}"     # numbers of the built-in registry
 # index = "ВХ"                             # index of incoming documents, for the template
+# zone = "Europe/Sofia"                    # in which the days and years of its numbers turn
 # tokens = "keys/tokens.json"              # hashes of the tokens that may ask the API
 # own_token = "keys/cli.token"             # with which the commands on this machine ask
 #

@@ -136,6 +136,8 @@ class RegistryDesk:
     async def release(self, message_id: MessageId, reason: str, actor: str) -> Message:
         """Let a held message through to the registry on a person's word."""
         message = await self._store.get(message_id)
+        if message.state is InboundState.ADMITTED and message.reason == reason != "":
+            return message
         return await self._step(
             message, InboundEvent.RELEASED, EvidenceKind.RELEASED, actor, reason=reason
         )

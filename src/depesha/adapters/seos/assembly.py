@@ -29,8 +29,8 @@ if TYPE_CHECKING:
         IdSource,
         Intake,
         Observer,
-        Signer,
         SignatureVerifier,
+        Signer,
         Threads,
     )
     from depesha.schemas.envelope import Party
