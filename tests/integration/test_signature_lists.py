@@ -37,15 +37,15 @@ async def server() -> AsyncIterator[BaseTestServer]:
 
 
 @pytest.mark.parametrize(
-    ("path", "kind"),
-    [("/none", PeerError), ("/large", TooLargeError), ("/slow", UnreachableError)],
+    ("path", "seconds", "kind"),
+    [("/none", 30, PeerError), ("/large", 30, TooLargeError), ("/slow", 0.2, UnreachableError)],
 )
 async def test_failures_are_ours_to_name(
-    server: BaseTestServer, path: str, kind: type[DepeshaError]
+    server: BaseTestServer, path: str, seconds: float, kind: type[DepeshaError]
 ) -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(kind):
-            await HttpListFetcher(session, seconds=0.5)(str(server.make_url(path)))
+            await HttpListFetcher(session, seconds=seconds)(str(server.make_url(path)))
 
 
 async def asleep(clock: HandClock) -> None:

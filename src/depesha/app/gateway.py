@@ -10,6 +10,7 @@ import sys
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
+from zoneinfo import ZoneInfo
 
 import aiohttp
 
