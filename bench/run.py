@@ -63,6 +63,7 @@ class Bench:
         self._folder = folder
         self._options = options
         self._used = 0
+        self.cpu: dict[bool, list[float]] = {True: [], False: []}
         self._bare: asyncio.subprocess.Process | None = None
         (self._port_bare,) = free_ports(1)
 
@@ -111,6 +112,8 @@ class Bench:
     async def call(self, *, bare: bool, seconds: float, callers: int, rate: float = 0.0) -> Result:
         """Let the callers call the gateway or the bare way."""
         port = self._port_bare if bare else self._gateway.plan.partners_port
+        pid = self._bare.pid if bare and self._bare is not None else self._gateway.pid
+        before = cpu_seconds(pid)
         keys = self._sender.keys
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "bench.load", str(self.requests), "--port", str(port)),
@@ -124,6 +127,7 @@ class Bench:
         result = Result(raw["wall"], raw["seconds"], raw["statuses"])
         if not bare:
             self._used += len(result.seconds)
+        self.cpu[bare].append((cpu_seconds(pid) - before) * 1000 / max(1, len(result.seconds)))
         return result
 
     async def compare(self) -> float:
@@ -145,6 +149,8 @@ class Bench:
         ratio = statistics.median(ratios)
         print(f"\ninbound {options.size // 1000} kB, {options.callers} callers: ", end="")
         print(f"median {statistics.median(rates):.0f}/s, ratio to the bare way {ratio:.2f}")
+        own, bare_cpu = (statistics.median(self.cpu[which][1:]) for which in (False, True))
+        print(f"CPU a message: gateway {own:.2f} ms, bare way {bare_cpu:.2f} ms (clamd apart)")
         return statistics.median(rates)
 
     async def half_load(self, rate: float) -> None:
@@ -170,7 +176,7 @@ class Bench:
         request = messages.http(body)
         path.write_bytes(messages.LENGTH.pack(len(request)) + request)
         del body, request
-        Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
+        forget_peak(pid)
         before = memory(pid, "VmRSS")
         others = asyncio.create_task(self.call(bare=False, seconds=6, callers=4, rate=20))
         await asyncio.sleep(1)
@@ -200,12 +206,23 @@ class Bench:
         print(f"peak memory of the gateway: {memory(pid, 'VmHWM') / MB:.0f} MB")
 
 
+def forget_peak(pid: int) -> None:
+    """Start the peak of a process's memory anew."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
+
+
 def memory(pid: int, field: str) -> int:
     """Bytes of a field of /proc/PID/status."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
         if line.startswith(field + ":"):
             return int(line.split()[1]) * KIB
     return 0
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU seconds a process has used, in and out of the kernel."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def machine() -> str:

@@ -5,6 +5,7 @@ Scenarios S1, S3, S4, S6, S21 of the demands, on the inbound side.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -53,6 +54,8 @@ async def test_s1_a_good_document_is_registered_and_its_number_told(house: House
     done = await house.desk.find(found.id)
     assert done.state is InboundState.ACKNOWLEDGED
     assert done.received_at != done.registered_at
+    journey = [json.loads(r.body)["kind"] for r in await house.journal.events(found.id)]
+    assert journey == ["RECEIVED", "REGISTERED", "NOTICE_TAKEN"]
     assert await house.journal.verify() > 0
 
 

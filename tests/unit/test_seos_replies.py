@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,12 @@ async def test_a_misdirected_message_is_answered_as_ourselves(bench: Bench) -> N
     answer = ErrorAnswer(finding=finding(Rejection.RECIPIENT_NOT_OURS), transport_id=MESSAGE)
     header = Mapper(xml.parse(await said(bench, answer, wire)).root).header()
     assert (header.sender, header.recipient) == (B, A)
+
+
+async def test_of_several_bodies_the_one_written_to_answers(bench: Bench) -> None:
+    bench.replies._own = (replace(A, name="Друго тяло"), B)
+    answer = ErrorAnswer(finding=finding(Rejection.SIGNATURE_INVALID), transport_id=MESSAGE)
+    assert Mapper(xml.parse(await said(bench, answer)).root).header().sender == B
 
 
 async def test_an_inquiry_is_answered_to_who_asked(bench: Bench) -> None:

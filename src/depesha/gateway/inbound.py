@@ -108,15 +108,16 @@ class Inbound:
         wire: bytes,
         now: datetime,
     ) -> NewMessage:
+        new_id = self._ids.message_id()
         return NewMessage(
-            id=self._ids.message_id(),
+            id=new_id,
             state=state,
             arrival=arrival,
             checks=examination.checks,
             evidence=NewEvidence(
                 kind=EvidenceKind.RECEIVED,
                 at=now,
-                message_id=None,
+                message_id=new_id,
                 actor=_peer(arrival),
                 facts=_arrival_facts(arrival, state, examination.checks),
                 wire=wire,

@@ -22,7 +22,6 @@ SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 ACTION: Final = "http://services.egov.bg/messaging/IEGovService/Submit"
 CONTENT_TYPE: Final = "text/xml; charset=utf-8"
 
-_NIL: Final = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _BEFORE: Final = "\ufeff \t\r\n"
 """What may stand before the inner document: a byte order mark and blanks (facts 2.3)."""
 
@@ -96,7 +95,7 @@ def _inner(root: _Element, wrapper: str, part: str) -> bytes:
     parts = [p for p in call if p.tag in {f"{{{SERVICE}}}{part}", part}]
     if len(parts) > 1:
         raise WireError("the text stands there twice")
-    if not parts or parts[0].get(_NIL) in {"true", "1"}:
+    if not parts:
         return b""
     return xml.text(parts[0]).lstrip(_BEFORE).encode("utf-8")
 
