@@ -17,7 +17,6 @@ from depesha.adapters.memory.system import InlineThreads
 from depesha.adapters.seos import soap
 from depesha.adapters.seos.calling import Caller, CallLimits
 from depesha.adapters.seos.client import SeosClient
-from depesha.adapters.seos.server import make_runner
 from depesha.adapters.signing import XmlSigner
 from depesha.adapters.trust import CertificateJudge, TrustPolicy
 from depesha.adapters.verifying import XmlVerifier
@@ -135,7 +134,7 @@ async def test_both_sides_show_their_certificates(
         context.load_cert_chain(certificate, key)
         context.load_verify_locations(root)
     theirs.verify_mode = ssl.CERT_REQUIRED
-    runner = make_runner(bench.app(), lingering_seconds=0.1)
+    runner = web.AppRunner(bench.app(), access_log=None, lingering_time=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=theirs).start()
     url = f"https://127.0.0.1:{runner.addresses[0][1]}/"

@@ -289,5 +289,6 @@ class Bench:
                 observer=self.observer,
                 checkpoint=self.checkpoint,
                 settings=self.settings,
+                body_bytes=self.settings.body_bytes or Limits().message_bytes,
             )
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -224,7 +224,8 @@ async def test_the_last_good_copy_survives_a_restart(register: Fixed, tmp_path: 
     second = directory(register, tmp_path)
     assert second.load() == state
     assert second.search("", 9) == first.search("", 9)
-    assert os.listdir(tmp_path) == ["register.json"]
+    left = await asyncio.to_thread(lambda: [path.name for path in tmp_path.iterdir()])
+    assert left == ["register.json"]
 
 
 async def test_a_damaged_copy_is_told_and_not_used(register: Fixed, tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 CLOSE_SECONDS = 20.0
 """How long a stopping listener waits for answers under way."""
+LINGER_SECONDS = 2.0
+"""How long a caller answered early is still read, so that the answer reaches it."""
 BACKLOG = 2048
 """Callers that may wait for a place: past capacity they queue in the kernel, not in our memory."""
 
@@ -31,7 +33,13 @@ class Listeners:
     ) -> None:
         """Open one; raises `ConfigurationError` where the address is taken."""
         runner = web.AppRunner(
-            application, access_log=None, handle_signals=False, shutdown_timeout=CLOSE_SECONDS
+            application,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=CLOSE_SECONDS,
+            # Without it whoever sends half a head, or none, holds a connection for an hour.
+            keepalive_timeout=self._settings.listen.idle_seconds,
+            lingering_time=LINGER_SECONDS,
         )
         await runner.setup()
         self._runners.append(runner)

@@ -36,7 +36,7 @@ def policy(settings: Settings, *, strict: bool) -> Policy:
     return Policy(
         own_identifiers=frozenset({us.identifier}),
         own_guids=frozenset({us.guid} if us.guid is not None else set()),
-        strict_schema=strict or settings.checks.strict_schema,
+        strict_schema=strict,
         formats=DEFAULT_FORMATS if formats.allowed is None else frozenset(formats.allowed),
         macros_allowed=formats.macros_allowed,
         archives_allowed=formats.archives_allowed,

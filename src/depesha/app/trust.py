@@ -53,6 +53,7 @@ def load_trust(settings: Settings, seos: SeosSettings) -> Trust:
             validity=seos.trust.validity,
             chain=seos.trust.chain,
             revocation=seos.trust.revocation,
+            stale_lists_accepted=seos.trust.stale_lists_accepted,
         ),
         lists,
     )

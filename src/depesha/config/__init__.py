@@ -10,7 +10,6 @@ from depesha.config.loading import Settings, Source, load
 from depesha.config.secret import secret
 from depesha.config.sections import (
     Address,
-    Checks,
     Formats,
     Keys,
     LimitsSection,
@@ -30,7 +29,6 @@ from depesha.config.template import render_default, render_example
 
 __all__ = [
     "Address",
-    "Checks",
     "Formats",
     "Keys",
     "LimitsSection",

@@ -55,7 +55,6 @@ class Settings(BaseSettings):
     store: s.Store = Field(default_factory=s.Store)
     limits: s.LimitsSection = Field(default_factory=s.LimitsSection)
     formats: s.Formats = Field(default_factory=s.Formats)
-    checks: s.Checks = Field(default_factory=s.Checks)
     scanner: s.Scanner = Field(default_factory=s.Scanner)
     networks: s.Networks = Field(default_factory=dict)
     registry: s.RegistrySection = Field(default_factory=s.RegistrySection)

@@ -132,6 +132,8 @@ class Listen(Section):
     """Whether partners must show a certificate in TLS (facts 2.4)."""
     registry_tls: bool = False
     operators_tls: bool = False
+    idle_seconds: Seconds = 75.0
+    """Longest wait for a whole request head, and between two requests of one connection."""
     certificate: Rooted | None = None
     """Server certificate where it is not the one that signs."""
     key: Rooted | None = None
@@ -175,13 +177,6 @@ class Formats(Section):
     archives_allowed: bool = True
     unknown_held: bool = True
     """False: a file of unknown type is refused instead of held."""
-
-
-class Checks(Section):
-    """How strictly the checks judge, on every network."""
-
-    strict_schema: bool = False
-    """True: any deviation from the schema refuses the message."""
 
 
 class Scanner(Section):

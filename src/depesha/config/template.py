@@ -39,6 +39,7 @@ trusted = {trusted}
 # client_certificates = "required"         # or "optional"
 # registry_tls = false
 # operators_tls = false
+# idle_seconds = 75.0                      # longest wait for a request's head on a connection
 # certificate = "keys/tls.crt"             # default: the certificate of [keys]
 # key = "keys/tls.key"                     # default: the key of [keys]
 
@@ -65,9 +66,6 @@ trusted = {trusted}
 # macros_allowed = false
 # archives_allowed = true
 # unknown_held = true                      # false: refused instead
-
-[checks]
-# strict_schema = false                    # true: any deviation from the schema refuses, everywhere
 
 [scanner]
 # addresses = ["unix:/run/clamav/clamd.ctl"]    # or "tcp:host:port"; one process per core
@@ -158,7 +156,7 @@ _NETWORKS = """\
 # connect_seconds = 15.0
 # notice_seconds = 120.0                   # from the call of a partner to the end of its answer
 # answer_bytes = 4194304
-# body_bytes = 167772160
+# body_bytes = 0                           # largest HTTP body; 0: message_bytes of [limits]
 # concurrency = 64                         # calls handled at once; further callers wait
 # idle_seconds = 30.0                      # longest pause within a body
 # slowest_bytes_per_second = 4096

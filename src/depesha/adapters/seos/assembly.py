@@ -145,6 +145,7 @@ class SeosChannel:
             observer=e.observer,
             checkpoint=e.checkpoint,
             settings=e.settings,
+            body_bytes=e.settings.body_bytes or e.limits.message_bytes,
         )
         return build_app(server)
 

@@ -53,7 +53,9 @@ class SeosServer:
         observer: Observer,
         checkpoint: Checkpoint,
         settings: SeosSettings,
+        body_bytes: int,
     ) -> None:
+        """`body_bytes` is the largest HTTP body taken in."""
         self._reader = reader
         self._replies = replies
         self._intake = intake
@@ -67,7 +69,7 @@ class SeosServer:
             blobs=blobs,
             threads=threads,
             clock=clock,
-            body_bytes=settings.body_bytes,
+            body_bytes=body_bytes,
             idle_seconds=settings.idle_seconds,
             slowest_bytes_per_second=settings.slowest_bytes_per_second,
         )
@@ -149,15 +151,6 @@ def build_app(server: SeosServer) -> web.Application:
     app = web.Application(client_max_size=0)
     app.router.add_route("*", "/{path:.*}", server.handle, expect_handler=server.expect)
     return app
-
-
-def make_runner(app: web.Application, *, lingering_seconds: float = 2.0) -> web.AppRunner:
-    """Return the runner for the application, not yet set up.
-
-    A caller that was answered before its body ended is read for `lingering_seconds` more, so that
-    the answer reaches it before the connection closes.
-    """
-    return web.AppRunner(app, access_log=None, lingering_time=lingering_seconds)
 
 
 async def _send(request: web.Request, response: web.Response) -> bool:

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+)
 
 from depesha.errors import WireError
 from depesha.schemas import ids
@@ -76,8 +84,8 @@ class SeosSettings(BaseModel):
     """From the call of a partner to the end of its answer."""
     answer_bytes: PositiveInt = 4 * 1024 * 1024
 
-    body_bytes: PositiveInt = 160 * 1024 * 1024
-    """Largest HTTP body taken in."""
+    body_bytes: NonNegativeInt = 0
+    """Largest HTTP body taken in; 0: `message_bytes` of the section `limits`."""
     concurrency: PositiveInt = 64
     """Calls handled at once; further callers wait."""
     idle_seconds: PositiveFloat = 30.0

@@ -49,7 +49,9 @@ FRAGMENTS: Final[dict[Reason, str]] = {
 def error_text(found: Finding, sentence: str) -> str:
     """Return the ErrorDescription for a finding."""
     ours = isinstance(found.reason, Hold)
-    parts = [OUR_FAULT if ours else SENDERS_FAULT, FRAGMENTS.get(found.reason, ""), sentence]
+    # A sentence that carries what peers search for need not be told twice.
+    fragment = FRAGMENTS.get(found.reason, "") if told_by_peer(sentence) == PEER_ERROR else ""
+    parts = [OUR_FAULT if ours else SENDERS_FAULT, fragment, sentence]
     told = " ".join(part.strip() for part in parts if part.strip())
     return f"{told} [{found.reason}]"
 
@@ -64,6 +66,9 @@ def rejection_text(found: Finding, sentence: str) -> str:
     code = f" [{found.reason}]"
     return shorten(sentence, REASON_LIMIT - len(code)) + code
 
+
+PEER_ERROR: Final = "PEER_ERROR"
+"""Our code for a peer's text that holds none of the known fragments."""
 
 _TOLD: Final = (
     # Longer and rarer words first: one text may hold several fragments (facts 7, Q25).
@@ -85,4 +90,4 @@ def told_by_peer(description: str) -> str:
     for code, fragments in _TOLD:
         if any(fragment in text for fragment in fragments):
             return code
-    return "PEER_ERROR"
+    return PEER_ERROR
