@@ -237,14 +237,16 @@ class MessageStore(Protocol):
         """Store a message with identities, evidence and tasks in one transaction.
 
         Where an identity is already held (law 4), nothing is written and the holder is returned.
-        Messages stored as REJECTED hold no identities: a mended one may come again.
+        Messages stored as REJECTED hold no identities: a mended one may come again. One stored
+        as HELD may share its content with an earlier one, where neither has the sender's number.
         """
 
     async def change(self, change: Change) -> Message:
         """Make one step (state, fields, evidence, tasks, completion) in one transaction.
 
-        Raises `UnknownMessageError`, `WrongStateError`, `LostLeaseError`. Repeating a step that
-        was made raises `WrongStateError`.
+        Raises `UnknownMessageError`, `WrongStateError`, `LostLeaseError`, and `ConflictError`
+        where the change was made for other aliases than stand now. Repeating a step that was made
+        raises `WrongStateError`.
         """
 
     async def known(self, arrival: Arrival) -> tuple[Known, ...]:
@@ -273,9 +275,17 @@ class TaskQueue(Protocol):
         """Remove a done task; raise `LostLeaseError` where another may hold it."""
 
     async def defer(
-        self, claim: Claim, due_at: datetime, evidence: NewEvidence | None = None
+        self,
+        claim: Claim,
+        due_at: datetime,
+        evidence: NewEvidence | None = None,
+        *,
+        tried: bool = True,
     ) -> None:
-        """Give a task back, to be claimed again at `due_at`; raise `LostLeaseError`."""
+        """Give a task back, to be claimed again at `due_at`; raise `LostLeaseError`.
+
+        `tried` False: nothing was attempted, so it does not count among the task's attempts.
+        """
 
     async def park(self, claim: Claim, reason: str, evidence: NewEvidence) -> None:
         """Hand a task to a person; raise `LostLeaseError`."""

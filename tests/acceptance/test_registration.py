@@ -24,7 +24,8 @@ from depesha.simulators.seos_documents import (
     StatusResponse,
 )
 from depesha.simulators.seos_quirks import Quirks
-from tests.support.acceptance import CLOCK, IDS, Stage, check, kinds, letter, status, word
+from tests.support.acceptance import Stage, check, kinds, letter, status, word
+from tests.support.country import CLOCK, IDS
 
 
 async def test_s1_the_number_goes_back_by_itself_and_both_times_are_kept(world: Stage) -> None:
@@ -170,7 +171,7 @@ async def test_a_refusal_of_the_registry_reaches_the_sender_with_its_reason(worl
 
 @pytest.mark.parametrize(("finished", "told"), [(True, CLOSED), (False, STOPPED)])
 async def test_the_end_of_a_case_is_told_after_its_number(
-    world: Stage, finished: bool, told: str
+    world: Stage, *, finished: bool, told: str
 ) -> None:
     """LAT-05: DS_CLOSED or DS_STOPPED, with the number, never before it."""
     request = letter()

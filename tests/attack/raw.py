@@ -140,11 +140,11 @@ async def _listen(reader: asyncio.StreamReader, patience: float) -> bytes:
 def answers(raw: bytes) -> Sequence[tuple[int, bytes]]:
     """Return the whole final answers in what was heard: status and body."""
     found = []
-    while raw.startswith(b"HTTP/1.") and b"\r\n\r\n" in raw:
+    while raw.startswith(b"HTTP/") and b"\r\n\r\n" in raw:
         head, _, rest = raw.partition(b"\r\n\r\n")
         status = int(head.split(b" ", 2)[1])
         length = _length(head)
-        if len(rest) < length:
+        if len(rest) < length and rest:
             break
         if status >= 200:
             found.append((status, rest[:length]))

@@ -27,7 +27,7 @@ from depesha.schemas.envelope import Correspondent, Party, RegistrationNumber
 from depesha.schemas.ids import Guid
 from depesha.schemas.lifecycle import InboundState
 from depesha.simulators import papers, seos_signing
-from depesha.simulators.authority import Identity
+from depesha.simulators.authority import Authority, Identity
 from depesha.simulators.bodies import BARE, OBRAZETS, Body
 from depesha.simulators.country import Country
 from depesha.simulators.gateway_process import GatewayProcess
@@ -97,6 +97,7 @@ SETTINGS: Final[Mapping[str, Mapping[str, object]]] = {
     "networks.seos.trust": {"revocation_refresh_seconds": 1.0},
 }
 """Short patience, so that the slow attacks are told in seconds; all sizes are the defaults."""
+BAD: Final = 400
 _ALL_STATES: Final = "&".join(f"state={state}" for state in InboundState)
 _CODE: Final = re.compile(r"\[([A-Z_]{3,40})\]")
 
@@ -118,11 +119,27 @@ class Came:
     """Answers given on the connection."""
 
     @property
+    def told(self) -> str:
+        """What came back, in short."""
+        return " ".join(word for word in (self.said, self.code) if word)
+
+    @property
     def words(self) -> set[str]:
         """All that may be expected of it."""
         return {w for w in (self.said, self.code, f"HTTP {self.http}") if w}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Good:
+    """A good message of the victim that was admitted."""
+
+    id: str
+    document: Guid
+    message_guid: Guid
+    wire: bytes
+
+
+_NOTHING: Final = Good(id="", document=Guid(""), message_guid=Guid(""), wire=b"")
 CLOSED: Final = Came(http=0, said="closed", answers=0)
 
 
@@ -146,8 +163,10 @@ def understand(http: int, body: bytes) -> Came:
     except DepeshaError:
         code = _code(body.decode("utf-8", "replace"))
         return Came(http=http, said="fault" if b"Fault>" in body else "text", code=code, body=body)
-    if not text:
-        return Came(http=http, said="empty", body=body)
+    return _answer(http, body, text) if text else Came(http=http, said="empty", body=body)
+
+
+def _answer(http: int, body: bytes, text: str) -> Came:
     heard = read(text).body
     if not seos_signing.judge(text).valid:
         return Came(http=http, said="an answer whose signature does not hold", body=body)
@@ -238,6 +257,14 @@ class Stand:
         self.victim = country.bare["bare-1"]
         self.neighbour = country.bare["bare-2"]
         self.stranger = country.peers["stranger"]
+        self.attacker = Authority.create("Foreign CA", at=CLOCK.now()).issue(
+            "attacker.example", eik="000000099", at=CLOCK.now()
+        )
+        """Somebody with an authority of his own."""
+        self.kept: Good = _NOTHING
+        """Admitted and registered."""
+        self.waiting: Good = _NOTHING
+        """Admitted, and waiting for its number."""
         self._sessions = sessions
         self._cursor = ""
         self.expired: Identity | None = None
@@ -295,7 +322,8 @@ class Stand:
                 status, answer = response.status, await response.read()
         except (aiohttp.ClientError, ConnectionError, TimeoutError):
             return CLOSED
-        return self.heard(understand(status, answer))
+        came = understand(status, answer)
+        return self.heard(came) if status >= BAD else came
 
     def heard(self, came: Came) -> Came:
         """Keep an answer for the search."""
@@ -313,6 +341,22 @@ class Stand:
             key=folder / who / f"{who}.key.pem",
             certificate=folder / who / f"{who}.cert.pem",
             trusted=folder / "ca" / "ca.cert.pem",
+        )
+
+    async def good(self) -> tuple[Good, Came]:
+        """Send a good message; what it became is asked for by its document."""
+        document, guid = IDS.guid(), IDS.guid()
+        wire = self.message(letter(document=document), guid=guid)
+        came = await self.send(wire)
+        news = [one for one in await self.news() if one.document == document]
+        found = news[0].id if news and news[0].state == "ADMITTED" else ""
+        return Good(id=found, document=document, message_guid=guid, wire=wire), came
+
+    async def register(self, good: Good, number: str) -> None:
+        """Give a good message its number, as the registry would."""
+        body = {"number": number, "date": CLOCK.now().date().isoformat()}
+        await self.ask(
+            "POST", f"{self.api}/messages/{good.id}/registration", json=body, headers=self.token
         )
 
     # --- looking --------------------------------------------------------------------------
@@ -339,6 +383,11 @@ class Stand:
         async with self._sessions["plain"].get(url, headers=self.token) as response:
             response.raise_for_status()
             return await response.read()
+
+    async def disposition(self, url: str) -> str:
+        """The header under which a clerk's machine saves an attachment."""
+        async with self._sessions["plain"].get(url, headers=self.token) as response:
+            return response.headers.get("Content-Disposition", "")
 
     async def stored(self, after: str = "") -> list[dict[str, Any]]:
         """Every message stored after this one, oldest first."""
@@ -451,12 +500,14 @@ async def stand(
         for who in ("bare-1", "bare-2", "stranger"):
             sessions[who] = await stack.enter_async_context(
                 aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(ssl=made.tls(who)),
+                    connector=aiohttp.TCPConnector(ssl=made.tls(who), keepalive_timeout=1),
                     timeout=aiohttp.ClientTimeout(total=60),
                 )
             )
-        sessions["plain"] = await stack.enter_async_context(aiohttp.ClientSession())
-        await made.sees(INACTIVE.party.identifier, "inactive")
+        sessions["plain"] = await stack.enter_async_context(
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=1))
+        )
+        await made.sees(INACTIVE.party.identifier, "INACTIVE")
         yield made
 
 

@@ -115,6 +115,18 @@ async def test_a_deferred_task_waits_for_its_time(memory: Body) -> None:
         await memory.tasks.finish(claim)
 
 
+async def test_a_task_given_back_untried_has_all_its_tries(memory: Body) -> None:
+    await store(memory, task())
+    for _ in range(3):
+        (claim,) = await memory.tasks.claim(ALL, 1, 30)
+        assert claim.attempts == 0
+        await memory.tasks.defer(claim, START, tried=False)
+    (claim,) = await memory.tasks.claim(ALL, 1, 30)
+    await memory.tasks.defer(claim, START)
+    (claim,) = await memory.tasks.claim(ALL, 1, 30)
+    assert claim.attempts == 1
+
+
 async def test_a_parked_task_waits_for_a_person(memory: Body) -> None:
     await store(memory, task(), task(TaskKind.WEBHOOK))
     claims = await memory.tasks.claim(ALL, 2, 30)

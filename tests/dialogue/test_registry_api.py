@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from depesha.adapters.registry.tokens import Scope, TokenStore
 from depesha.errors import StorageError
 from depesha.schemas.ids import MessageId
 from depesha.schemas.lifecycle import InboundState
@@ -267,6 +268,17 @@ async def test_wrong_tokens_are_limited_and_a_good_one_still_passes(tmp_path: Pa
         assert [status for status, _, _ in seen] == [401, 401, 401, 429]
         assert 0 < int(seen[-1][2].headers["Retry-After"]) <= 61
         assert (await api.call("GET", "/inbox"))[0] == 200
+
+
+async def test_a_token_made_by_another_process_is_good_at_once(tmp_path: Path) -> None:
+    """The gateway looks at the file now and then, but a new token need not wait for that."""
+    async with running_api(tmp_path, replace(QUICK, token_reload_seconds=3600.0)) as api:
+        assert (await api.call("GET", "/inbox"))[0] == 200
+        elsewhere = TokenStore(tmp_path / "tokens.json", api.body.clock, api.body.ids)
+        _, secret = await asyncio.to_thread(elsewhere.create, "fresh", (Scope.INBOX_READ,))
+        await asyncio.sleep(0.15)  # as long as it takes a script to use it
+        headers = {"Authorization": f"Bearer {secret}"}
+        assert (await api.call("GET", "/inbox", "", headers=headers))[0] == 200
 
 
 async def test_a_revoked_token_is_out_at_once_even_in_a_feed(api: Api) -> None:

@@ -89,6 +89,9 @@ async def listener(tmp_path: Path) -> AsyncIterator[Listener]:
     await runner.cleanup()
 
 
+BODY = soap.wrap_request(document())
+
+
 def status_in(answer: Answer) -> DocumentStatus:
     assert answer.status == 200
     assert answer.headers["content-type"] == "text/xml; charset=utf-8"
@@ -238,6 +241,23 @@ async def test_drips_without_end_are_given_up_by_their_average(listener: Listene
     writer.close()
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        (b"Transfer-Encoding: chunked", b"5\r\nhello\r\nzz\r\n"),
+        (b"Content-Encoding: gzip\r\nContent-Length: 9", b"not gzip!"),
+    ],
+)
+async def test_a_body_that_cannot_be_put_together_is_its_senders_fault(
+    listener: Listener, body: tuple[bytes, bytes]
+) -> None:
+    header, content = body
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + header + b"\r\n\r\n"
+    assert parse(await listener.raw(head, content)).status in {400, 408}
+    assert listener.bench.observer.named("trouble") == []
+    assert listener.bench.intake.heard == []
+
+
 async def test_a_store_that_fails_drops_the_connection(listener: Listener) -> None:
     """Facts 9, 15: silence means "try again", a fault would mean "never"."""
     listener.bench.intake.broken = True
@@ -248,9 +268,6 @@ async def test_a_store_that_fails_drops_the_connection(listener: Listener) -> No
     assert Step.ANSWERED not in listener.bench.checkpoint.steps
     listener.bench.intake.broken = False
     assert status_in(await listener.post(BODY)) is DocumentStatus.WAITING
-
-
-BODY = soap.wrap_request(document())
 
 
 async def test_more_callers_than_places_all_are_answered(listener: Listener) -> None:

@@ -18,7 +18,7 @@ from depesha.schemas.answer import DocumentStatus, ErrorAnswer, StatusAnswer
 from depesha.schemas.envelope import RegistrationNumber
 from depesha.schemas.lifecycle import InboundState
 from depesha.schemas.message import TaskKind, rejection_of, warnings_of
-from depesha.schemas.outcome import Deferred, Refused
+from depesha.schemas.outcome import Deferred, Delivered, Refused
 from depesha.schemas.verdict import Caution, Rejection
 from tests.support.house import PDF, House
 
@@ -282,6 +282,43 @@ async def test_the_end_of_a_case_is_told_after_its_number(house: House) -> None:
     assert (await house.desk.find(found)).state is InboundState.CLOSED
 
 
+async def test_the_end_of_a_case_keeps_its_tries_however_long_the_number_takes(
+    house: House,
+) -> None:
+    """LAT-05: it waits for the number without wearing itself out, and follows it closely."""
+    house.sender.answers = [UNREACHABLE] * 9
+    await house.receive(house.arrival(1))
+    found = house.only()
+    await house.desk.register(found, NUMBER, "a")
+    await house.desk.close(found, finished=True, reason="", actor="a")
+    while house.sender.answers:
+        await house.work()
+        house.clock.advance(3600)
+    house.sender.answers = [Delivered(), UNREACHABLE]
+    told = len(house.sender.told)
+    for _ in range(100):
+        await house.work()
+        house.clock.advance(3600)
+    assert [answer.status for answer in house.sender.told[told:]] == [
+        DocumentStatus.REGISTERED,
+        DocumentStatus.CLOSED,
+        DocumentStatus.CLOSED,
+    ]
+    assert await house.tasks.parked(10) == ()
+
+
+async def test_the_end_of_a_case_follows_its_number_within_seconds(house: House) -> None:
+    await house.receive(house.arrival(1))
+    found = house.only()
+    house.sender.answers = [UNREACHABLE]
+    await house.desk.register(found, NUMBER, "a")
+    await house.desk.close(found, finished=True, reason="", actor="a")
+    for _ in range(25):
+        await house.work()
+        house.clock.advance(1)
+    assert house.sender.told[-1].status is DocumentStatus.CLOSED
+
+
 async def test_an_attachment_lost_in_a_power_cut_is_taken_out_of_the_original(
     house: House,
 ) -> None:
@@ -306,3 +343,6 @@ async def test_webhooks_hear_of_each_step_once_it_is_durable(house: House) -> No
     assert heard == ["message.admitted", "message.admitted", "message.acknowledged"]
     deliveries = [delivery for delivery, _ in house.hooks.heard]
     assert deliveries[0] == deliveries[1] != deliveries[2]
+    first, again, _ = (event for _, event in house.hooks.heard)
+    assert first == again  # though it stands elsewhere by now
+    assert first["state"] == "ADMITTED"

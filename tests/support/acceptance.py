@@ -22,7 +22,6 @@ from aiohttp import web
 
 from depesha.schemas.envelope import Party, RegistrationNumber
 from depesha.schemas.ids import Guid
-from depesha.simulators.authority import Identity
 from depesha.simulators.bodies import DOLINA, IZVOR, OBRAZETS, PRIMER, VRAH, Body
 from depesha.simulators.country import Country
 from depesha.simulators.gateway_plan import free_ports
@@ -421,16 +420,14 @@ async def curl(
     return int(done.err[-3:]), done.out
 
 
-async def verifies(folder: Path, text: str, keys: KeyFiles, identity: Identity) -> list[str]:
-    """Have Debian's xmlsec1 verify a document by CA and by the register's certificate.
+async def verifies(folder: Path, text: str, keys: KeyFiles) -> list[str]:
+    """Have Debian's xmlsec1 verify what the owner of `keys` signed: by CA, and by certificate.
 
     Returns what it complained of; nothing where both ways hold.
     """
     path = folder / f"{IDS.guid()}.xml"
-    path.write_text(text, "utf-8", newline="")
-    pinned = folder / f"{identity.serial}.pem"
-    pinned.write_bytes(identity.certificate_pem)
+    await asyncio.to_thread(path.write_bytes, text.encode())
     common = ("xmlsec1", "--verify", "--enabled-reference-uris", "empty")
-    ways = (("--trusted-pem", keys.trusted), ("--pubkey-cert-pem", pinned))
+    ways = (("--trusted-pem", keys.trusted), ("--pubkey-cert-pem", keys.certificate))
     said = [await run(*common, *way, path) for way in ways]
     return [done.err for done in said if done.status != 0 or "OK" not in done.err + done.text]

@@ -25,6 +25,10 @@ def inspect(content: bytes, name: str = "file.bin", limits: Limits | None = None
     return inspector.inspect(make.attachment(name, content), io.BytesIO(content))
 
 
+def _with_remark(archive: bytes, remark: bytes) -> bytes:
+    return archive[:-2] + len(remark).to_bytes(2, "little") + remark
+
+
 def archive_of(content: bytes, limits: Limits | None = None) -> ArchiveFacts:
     facts = inspect(content, limits=limits).archive
     assert facts is not None
@@ -172,10 +176,39 @@ def test_programs_and_macro_documents_inside_archives_are_named() -> None:
         (make.tar_gz({"../x": b"x"}), Limits(), "path"),
         (make.tar_gz({"zeros": bytes(5_000_000)}), Limits(), "ratio"),
         (make.docx(extra={"word/media/zeros.bin": bytes(3_000_000)}), Limits(), "ratio"),
+        (make.zip_of({"a.txt": b"words"}) + make.pdf(), Limits(), "lies"),
+        (make.zip_of({"a.exe": EXE}) + make.zip_of({"a.txt": b"words"}), Limits(), "lies"),
+        (_with_remark(make.zip_of({"a.txt": b"words"}), make.pdf()), Limits(), "lies"),
     ],
 )
 def test_caps_and_lies_make_an_archive_unsafe(content: bytes, limits: Limits, rule: str) -> None:
     assert archive_of(content, limits).unsafe == rule
+
+
+@pytest.mark.parametrize("tail", [b"", b"\n", bytes(512)])
+def test_blanks_and_remarks_behind_a_zip_are_no_lie(tail: bytes) -> None:
+    honest = make.zip_of({"a.txt": b"words"})
+    assert not archive_of(honest + tail).unsafe
+    assert not archive_of(_with_remark(honest, b"made by hand")).unsafe
+
+
+@pytest.mark.parametrize("front", [make.pdf(), b"GIF89a" + bytes(20), TIFF])
+def test_what_is_also_a_zip_is_judged_as_a_zip_too(front: bytes) -> None:
+    """One reader opens a picture, another one the program behind it."""
+    facts = inspect(front + make.zip_of({"run.exe": EXE}))
+    assert facts.archive is not None
+    assert mt.EXE in facts.archive.kinds
+    assert facts.detected != mt.ZIP
+    assert inspect(front).archive is None
+    assert inspect(front + b"PK\x05\x06" + bytes(18)).archive is None
+
+
+def test_documents_inside_a_pdf_are_no_lie() -> None:
+    one = make.docx()
+    facts = inspect(make.pdf(extra=one + b"endobj\n" + one + b"endobj\n"))
+    assert facts.archive is not None
+    assert not facts.archive.unsafe
+    assert not facts.archive.unreadable
 
 
 def test_a_lying_member_is_not_read_past_its_word() -> None:

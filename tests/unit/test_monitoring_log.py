@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from aiohttp.http_exceptions import BadHttpMessage
+from aiohttp.web_protocol import RequestPayloadError
 
 from depesha.monitoring.log import ALLOWED, REDACTED, Logger, bound, configure, make_logger
 
@@ -134,6 +136,20 @@ def test_libraries_are_led_in_by_their_templates(
     for word in ("hunter2", "Иван", "192.0.2.7"):
         assert word not in stream.getvalue()
     assert whole_process is not None
+
+
+@pytest.mark.parametrize(
+    "error", [BadHttpMessage("hunter2"), RequestPayloadError("hunter2"), ConnectionResetError()]
+)
+def test_nonsense_from_a_caller_is_no_alarm(
+    stream: io.StringIO, whole_process: Logger, error: Exception
+) -> None:
+    logging.getLogger("aiohttp.server").error("Error handling request from %s", "x", exc_info=error)
+    (line,) = lines(stream)
+    assert (line["level"], line["code"]) == ("info", type(error).__name__)
+    assert "hunter2" not in stream.getvalue()
+    logging.getLogger("aiohttp.server").error("Unhandled exception", exc_info=raised())
+    assert lines(stream)[-1]["level"] == "error"
 
 
 def test_text_is_one_line_an_event(stream: io.StringIO) -> None:

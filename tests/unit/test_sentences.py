@@ -62,7 +62,7 @@ def test_no_words_are_left_over_and_all_languages_have_the_same(language: str) -
     assert words.keys() == catalogue("en").keys()
     reasons = {f"{audience}.{reason}" for audience in AUDIENCES for reason in REASONS}
     rest = {key.split(".")[0] for key in words.keys() - reasons}
-    assert rest == {"state", "check", "rule", "why", "status"}
+    assert rest == {"state", "check", "rule", "why", "status", "letter"}
     assert all(words.values())
 
 

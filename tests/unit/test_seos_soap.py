@@ -90,11 +90,28 @@ def test_the_string_comes_out_as_it_was(unwrap: Unwrap, body: bytes) -> None:
         call("<request>x</request>")[:-20],
         call("<request>" + "<a>" * 100 + "</a>" * 100 + "</request>"),
         call("<a/>" * 200_001 + "<request>x</request>"),
+        call("<a " + " ".join(f'a{n}=""' for n in range(65)) + "/><request>x</request>"),
+        call(
+            "<a " + " ".join(f'xmlns:n{n}="urn:{n}"' for n in range(33)) + "/><request>x</request>"
+        ),
+        call(f"<{'n' * 1_001}/><request>x</request>"),
+        call(f'<a {"n" * 1_001}=""/><request>x</request>'),
+        call('<a b="" c=""/>' * 100_001 + "<request>x</request>"),
+        call("<request>" + " " * 16_385 + escaped(TEXT) + "</request>"),
+        call(f"<request>{' ' * 900_000}{escaped(TEXT)}</request>"),
     ],
 )
 def test_everything_else_is_unreadable(unwrap: Unwrap, body: bytes) -> None:
     with pytest.raises(WireError):
         unwrap(body)
+
+
+def test_attributes_without_end_are_refused_before_they_are_read(tmp_path: Path) -> None:
+    """One element may hold millions, and the parser keeps them all until it ends."""
+    body = tmp_path / "body"
+    body.write_bytes(call("<a " + " ".join(f'a{n}=""' for n in range(600_000)) + " "))
+    with pytest.raises(WireError, match="too many attributes"):
+        soap.unwrap_request(body, lambda: tmp_path / "into")
 
 
 def test_a_large_string_is_the_same_from_a_file(unwrap: Unwrap) -> None:

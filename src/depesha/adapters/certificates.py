@@ -24,25 +24,32 @@ KEY_BITS: Final = range(1024, 8193)
 """RSA keys that are looked at: shorter ones are broken, longer ones only cost us time."""
 EXPONENT_BITS: Final = 33
 """Larger public exponents serve only to make verifying slow."""
-_UNREADABLE: Final = (
+UNREADABLE: Final = (
     ValueError,
     UnsupportedAlgorithm,
     x509.DuplicateExtension,
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
 )
+"""What the library raises for bytes that are no certificate, or a broken one."""
 _BEGIN: Final = re.compile(rb"-----BEGIN ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
-    """A certificate of a peer, read once: nothing about it is judged yet."""
+class Bearer:
+    """What a judge of trust looks at, whatever kind of key the certificate holds."""
 
     der: bytes = field(repr=False)
-    key: rsa.RSAPublicKey = field(repr=False)
     facts: CertificateFacts
     may_sign: bool
     """False where its key usage says that the key is not for signing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate(Bearer):
+    """A certificate of a peer, read once: nothing about it is judged yet."""
+
+    key: rsa.RSAPublicKey = field(repr=False)
 
     @classmethod
     def read(cls, der: bytes) -> Certificate:
@@ -50,16 +57,9 @@ class Certificate:
         try:
             read = x509.load_der_x509_certificate(der)
             key = read.public_key()
-            may_sign = _may_sign(read)
-            facts = CertificateFacts(
-                serial=serial_number(read.serial_number),
-                subject=read.subject.rfc4514_string(),
-                issuer=read.issuer.rfc4514_string(),
-                not_before=read.not_valid_before_utc,
-                not_after=read.not_valid_after_utc,
-                fingerprint=Digest(read.fingerprint(hashes.SHA256()).hex()),
-            )
-        except _UNREADABLE as error:
+            may_sign = signs(read)
+            facts = facts_of(read)
+        except UNREADABLE as error:
             raise WireError("a certificate cannot be read") from error
         if not isinstance(key, rsa.RSAPublicKey):
             raise WireError("a certificate's key is not an RSA key")
@@ -69,7 +69,20 @@ class Certificate:
         return cls(der=der, key=key, facts=facts, may_sign=may_sign)
 
 
-def _may_sign(certificate: x509.Certificate) -> bool:
+def facts_of(certificate: x509.Certificate) -> CertificateFacts:
+    """Return what people need to know of it; raises one of `UNREADABLE` for broken ones."""
+    return CertificateFacts(
+        serial=serial_number(certificate.serial_number),
+        subject=certificate.subject.rfc4514_string(),
+        issuer=certificate.issuer.rfc4514_string(),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        fingerprint=Digest(certificate.fingerprint(hashes.SHA256()).hex()),
+    )
+
+
+def signs(certificate: x509.Certificate) -> bool:
+    """Tell whether its key usage lets the key sign; raises one of `UNREADABLE`."""
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:

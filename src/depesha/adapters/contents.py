@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from depesha.adapters import archives, compound, documents, filesignatures
 from depesha.adapters.filetypes import HEAD, detect
 from depesha.adapters.names import safe_name
+from depesha.adapters.zips import is_hidden_in
 from depesha.schemas import mediatypes as mt
 from depesha.schemas.facts import ContentFacts
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _MAPPED_FROM = 1024 * 1024
 """Below this, reading is cheaper than mapping."""
+_MAY_HIDE_A_ZIP = frozenset({mt.PDF, "image/gif", "image/jpeg", "image/png", "image/tiff"})
+"""Readers of these stop at their own end: what a zip reader finds behind it is judged as well."""
 _MACROS_PRESENT = b'macrosPresent="yes"'
 """Word's and Excel's flat XML of 2003 says so itself."""
 
@@ -65,6 +68,8 @@ class Inspector:
             found.macros = documents.rtf_programs(data)
         elif kind == mt.EML:
             found.signatures = filesignatures.in_mail(head)
+        if kind in _MAY_HIDE_A_ZIP and is_hidden_in(data):
+            found.archive = archives.look(data, mt.ZIP, self._limits).facts()
         return ContentFacts(
             attachment=attachment,
             detected=found.kind,

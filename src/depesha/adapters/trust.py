@@ -22,9 +22,10 @@ from pyhanko_certvalidator.policy_decl import (
     FreshnessReqType,
 )
 
-from depesha.adapters.certificates import Certificate, authorities, der
+from depesha.adapters.certificates import Bearer, authorities, der
 from depesha.adapters.revocation import RevocationLists
 from depesha.errors import ConfigurationError, DepeshaError
+from depesha.schemas.evidence import sha256
 from depesha.schemas.ids import Digest, SerialNumber
 from depesha.schemas.verdict import Finding, Hold, Rejection, finding
 
@@ -96,12 +97,17 @@ class CertificateJudge:
         self._validating = threading.Lock()
 
     def judge(
-        self, certificate: Certificate, expected: Sequence[SerialNumber], at: datetime
+        self,
+        certificate: Bearer,
+        expected: Sequence[SerialNumber],
+        at: datetime,
+        between: Sequence[bytes] = (),
     ) -> Finding | None:
         """Return None for a good certificate, a `Rejection` or a `Hold` otherwise.
 
         `expected` are the serials the register allows; empty means that nobody knows the
-        sender, and no certificate can be right. `at` is the moment to judge for.
+        sender, and no certificate can be right. `at` is the moment to judge for. `between` are
+        certificates (DER) that the message brought: a path may lead over them, none is believed.
         """
         facts = certificate.facts
         if self._policy.register_serial and facts.serial not in expected:
@@ -114,18 +120,20 @@ class CertificateJudge:
             )
         if not self._policy.chain:
             return None
-        return self._chain(certificate, at)
+        return self._chain(certificate, at, tuple(between))
 
-    def _chain(self, certificate: Certificate, at: datetime) -> Finding | None:
+    def _chain(
+        self, certificate: Bearer, at: datetime, between: tuple[bytes, ...]
+    ) -> Finding | None:
         version = self._lists.version if self._lists else 0
-        fingerprint = certificate.facts.fingerprint
+        fingerprint = _brought(certificate.facts.fingerprint, between)
         with self._lock:
             kept = self._kept.get(fingerprint)
         if kept and kept.version == version:
             age = abs((at - kept.at).total_seconds())
             if age <= self._policy.cache_seconds:
                 return kept.verdict
-        verdict = self._judge_path(certificate, at)
+        verdict = self._judge_path(certificate, at, between)
         with self._lock:
             self._kept[fingerprint] = _Kept(verdict=verdict, at=at, version=version)
             self._kept.move_to_end(fingerprint)
@@ -133,27 +141,32 @@ class CertificateJudge:
                 self._kept.popitem(last=False)
         return verdict
 
-    def _judge_path(self, certificate: Certificate, at: datetime) -> Finding | None:
+    def _judge_path(
+        self, certificate: Bearer, at: datetime, between: tuple[bytes, ...]
+    ) -> Finding | None:
         issuer = certificate.facts.issuer
         if not certificate.may_sign:
             return finding(Rejection.CERTIFICATE_UNTRUSTED, issuer=issuer, rule="key-usage")
         try:
-            self._validate(certificate, at, _CURRENT if self._policy.revocation else _NOT_ASKED)
+            rules = _CURRENT if self._policy.revocation else _NOT_ASKED
+            self._validate(certificate, at, rules, between)
         except errors.RevokedError as error:
             since = error.revocation_dt.isoformat()
             return finding(Rejection.CERTIFICATE_REVOKED, since=since)
         except errors.InsufficientRevinfoError:
-            return self._judge_by_old_lists(certificate, at)
+            return self._judge_by_old_lists(certificate, at, between)
         except (errors.ExpiredError, errors.NotYetValidError):
             return finding(Rejection.CERTIFICATE_UNTRUSTED, issuer=issuer, rule="authority-dates")
         except _FAULTS:
             return finding(Rejection.CERTIFICATE_UNTRUSTED, issuer=issuer, rule="chain")
         return None
 
-    def _judge_by_old_lists(self, certificate: Certificate, at: datetime) -> Finding | None:
+    def _judge_by_old_lists(
+        self, certificate: Bearer, at: datetime, between: tuple[bytes, ...]
+    ) -> Finding | None:
         """No list that is current: a stale one may still name the certificate as revoked."""
         try:
-            self._validate(certificate, at, _ANY_AGE)
+            self._validate(certificate, at, _ANY_AGE, between)
         except errors.RevokedError as error:
             since = error.revocation_dt.isoformat()
             return finding(Rejection.CERTIFICATE_REVOKED, since=since)
@@ -163,7 +176,13 @@ class CertificateJudge:
             return None
         return finding(Hold.REVOCATION_UNKNOWN, rule="stale-list")
 
-    def _validate(self, certificate: Certificate, at: datetime, rules: CertRevTrustPolicy) -> None:
+    def _validate(
+        self,
+        certificate: Bearer,
+        at: datetime,
+        rules: CertRevTrustPolicy,
+        between: tuple[bytes, ...],
+    ) -> None:
         facts = certificate.facts
         moment = at
         if not self._policy.validity:
@@ -171,7 +190,7 @@ class CertificateJudge:
         with self._validating:
             context = ValidationContext(
                 trust_roots=self._anchors,
-                other_certs=self._between,
+                other_certs=[*self._between, *(_asn1(one) for one in between)],
                 crls=self._lists.current if self._lists else (),
                 moment=moment,
                 allow_fetching=False,
@@ -188,6 +207,11 @@ class _Kept:
     verdict: Finding | None
     at: datetime
     version: int
+
+
+def _brought(fingerprint: Digest, between: tuple[bytes, ...]) -> Digest:
+    """Name a verdict by the path's material too: a bare copy must not spoil the whole one's."""
+    return sha256(b"".join((fingerprint.encode(), *sorted(between)))) if between else fingerprint
 
 
 def _asn1(encoded: bytes) -> Asn1Certificate:

@@ -31,6 +31,7 @@ _MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
 _ENCRYPTED_FLAGS = 0x2041
 """Bits 0 (encrypted), 6 (strong) and 13 (directory masked)."""
 _SIZES_FOLLOW = 0x0008
+_LOCAL_MARK, _CENTRAL_MARK, _END_MARK = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 _STORED, _DEFLATED, _AES = 0, 8, 99
 _CHUNK = 256 * 1024
 _BAD_PATH = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:|\x00")
@@ -82,6 +83,9 @@ class Zip:
                 raise UnsafeArchiveError("count")
             self.members = _members(data, count, start, size, shift)
             self._bodies = self._lay_out(start)
+            if data[:4] == _LOCAL_MARK:
+                self._lay_bare(start)
+                _judge_tail(data)
         except (struct.error, ValueError, OverflowError) as error:
             raise UnreadableArchiveError("the zip's directory cannot be read") from error
         self.names = {member.name: member for member in self.members}
@@ -101,6 +105,16 @@ class Zip:
                 raise UnsafeArchiveError("lies")
             bodies[member.name] = body
         return bodies
+
+    def _lay_bare(self, end: int) -> None:
+        """Refuse bodies that the directory does not name: other readers would find them."""
+        free = 0
+        for member in sorted(self.members, key=lambda each: each.offset):
+            if self._data.find(_LOCAL_MARK, free, member.offset) >= 0:
+                raise UnsafeArchiveError("lies")
+            free = self._bodies[member.name] + member.packed
+        if self._data.find(_LOCAL_MARK, free, end) >= 0:
+            raise UnsafeArchiveError("lies")
 
     def chunks(self, member: Member) -> Iterator[bytes]:
         """Yield a member's content; raise once it is not exactly what the directory says."""
@@ -147,6 +161,25 @@ class Zip:
         if member is None or member.encrypted or member.size > bound:
             return b""
         return b"".join(self.chunks(member))
+
+
+def is_hidden_in(data: Bytes) -> bool:
+    """Tell whether a file of another kind can be opened as a zip too: its directory is found."""
+    at = data.rfind(_END_MARK, max(0, len(data) - _COMMENT - _END.size))
+    if at < 0 or len(data) - at < _END.size:
+        return False
+    size = _END.unpack(data[at : at + _END.size])[5]
+    return size > 0 and data[max(0, at - size) : max(0, at - size) + 4] == _CENTRAL_MARK
+
+
+def _judge_tail(data: Bytes) -> None:
+    """Refuse a zip with something else behind its end, or another document in its remark."""
+    at = data.rfind(_END_MARK, max(0, len(data) - _COMMENT - _END.size))
+    remark = _END.unpack(data[at : at + _END.size])[7]
+    end = at + _END.size + remark
+    behind = data[end:].strip(b"\x00 \t\r\n")
+    if behind or b"%PDF-" in data[at + _END.size : end]:
+        raise UnsafeArchiveError("lies")
 
 
 def _find_directory(data: Bytes) -> tuple[int, int, int, int]:

@@ -68,6 +68,8 @@ if TYPE_CHECKING:
 WORKERS = 8
 """Tasks done side by side: they mostly wait for others."""
 SHRED_SECONDS = 3600.0
+REGISTER_SECONDS = 5.0
+"""How long the first answer of a participants' register is waited for at start."""
 SEOS_LANGUAGE = "bg"
 
 
@@ -116,6 +118,7 @@ class Gateway:
             ids=self._ids,
             seal_key=trust.seal_key,
             observer=self._observer,
+            checkpoint=self._checkpoint,
         )
         self._stack.push_async_callback(self._memory.close)
         self._session = aiohttp.ClientSession()
@@ -289,8 +292,7 @@ class Gateway:
         await self._threads.run(tokens.reload)
         own_tls = listeners.own_tls
         listen = settings.listen
-        # The register first: a listener without participants would refuse everybody.
-        await self._channel.directory.refresh()
+        await self._know_participants()
         try:
             await listeners.open(
                 self._operators(health),
@@ -310,6 +312,18 @@ class Gateway:
         finally:
             health.stop()
             await listeners.close()
+
+    async def _know_participants(self) -> None:
+        """Ask the register before the doors open, for a listener without participants holds all.
+
+        Not for long: it may hang, and with the last good copy, or with nothing, work can begin. The
+        clockwork asks on.
+        """
+        try:
+            async with asyncio.timeout(REGISTER_SECONDS):
+                await self._channel.directory.refresh()
+        except TimeoutError:
+            self._observer.trouble("register", "TIME")
 
     def _registry(self, tokens: TokenStore) -> aiohttp.web.Application:
         return registry_app(

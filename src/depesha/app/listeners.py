@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -21,41 +23,75 @@ BACKLOG = 2048
 """Callers that may wait for a place: past capacity they queue in the kernel, not in our memory."""
 
 
+class Connection(web.RequestHandler):
+    """One connection as the library handles it, but a broken request is not repeated to anybody."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 -- it quotes what came, documents included
+    ) -> web.StreamResponse:
+        """Answer with the status' own words."""
+        return super().handle_error(request, status, exc, f"{HTTPStatus(status).phrase}\n")
+
+
 class Listeners:
     """The open listeners of one gateway."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._runners: list[web.AppRunner] = []
+        self._open: list[tuple[web.AppRunner, asyncio.Server]] = []
 
     async def open(
         self, application: web.Application, address: Address, tls: ssl.SSLContext | None
     ) -> None:
         """Open one; raises `ConfigurationError` where the address is taken."""
         runner = web.AppRunner(
-            application,
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=CLOSE_SECONDS,
-            # Without it whoever sends half a head, or none, holds a connection for an hour.
-            keepalive_timeout=self._settings.listen.idle_seconds,
-            lingering_time=LINGER_SECONDS,
+            application, access_log=None, handle_signals=False, shutdown_timeout=CLOSE_SECONDS
         )
         await runner.setup()
-        self._runners.append(runner)
-        site = web.TCPSite(runner, address.host, address.port, ssl_context=tls, backlog=BACKLOG)
         try:
-            await site.start()
+            server = await self._listen(runner, address, tls)
         except OSError as error:
+            await runner.cleanup()
             raise ConfigurationError(
                 f"the address {address} cannot be listened on: {error.strerror}",
                 remedy="another program, or another gateway, may hold it",
             ) from None
+        self._open.append((runner, server))
+
+    async def _listen(
+        self, runner: web.AppRunner, address: Address, tls: ssl.SSLContext | None
+    ) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        manager = runner.server
+        if manager is None:
+            raise RuntimeError("the runner is not set up")
+
+        def connection() -> Connection:
+            return Connection(
+                manager,
+                loop=loop,
+                access_log=None,  # type: ignore[arg-type]  # None means none, as for the runner
+                # Without it whoever sends half a head, or none, holds a connection for an hour.
+                keepalive_timeout=self._settings.listen.idle_seconds,
+                lingering_time=LINGER_SECONDS,
+            )
+
+        return await loop.create_server(
+            connection, address.host, address.port, ssl=tls, backlog=BACKLOG
+        )
 
     async def close(self) -> None:
         """Take no new callers, let answers under way go out. Closing twice is safe."""
-        while self._runners:
-            await self._runners.pop().cleanup()
+        while self._open:
+            runner, server = self._open.pop()
+            server.close()
+            await runner.cleanup()
 
     def partners_tls(self) -> ssl.SSLContext:
         """TLS with client certificates from the trusted authorities (SEOS facts 2.4)."""

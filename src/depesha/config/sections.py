@@ -270,7 +270,8 @@ class Log(Section):
 class Threads(Section):
     """Threads that verify, sign, hash and write."""
 
-    size: Annotated[int, Field(ge=1, le=256)] = 4
+    size: Annotated[int, Field(ge=1, le=256)] = 16
+    """More than there are cores: each message waits twice for the disk while others compute."""
 
 
 Networks = dict[str, dict[str, Any]]

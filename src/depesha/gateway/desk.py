@@ -40,6 +40,9 @@ REASON_CHARACTERS = 450
 
 _CHUNK = 1024 * 1024
 
+_LOOKS = 5
+"""So often a step is made anew because its message came under one more GUID just then."""
+
 
 class RegistryDesk:
     """The registry's side of the gateway (`ports.Desk`)."""
@@ -153,6 +156,29 @@ class RegistryDesk:
         reason: str | None = None,
         told: DocumentStatus | None = None,
     ) -> Message:
+        """Make the step, anew where an alias was learnt between the look and the write."""
+        for _ in range(_LOOKS - 1):
+            try:
+                return await self._stepped(
+                    message, event, kind, actor, number=number, reason=reason, told=told
+                )
+            except ConflictError:
+                message = await self._store.get(message.id)
+        return await self._stepped(
+            message, event, kind, actor, number=number, reason=reason, told=told
+        )
+
+    async def _stepped(
+        self,
+        message: Message,
+        event: InboundEvent,
+        kind: EvidenceKind,
+        actor: str,
+        *,
+        number: RegistrationNumber | None,
+        reason: str | None,
+        told: DocumentStatus | None,
+    ) -> Message:
         now = self._clock.now()
         facts: dict[str, str | int | float | list[str]] = {"from": message.state, "event": event}
         if number is not None:
@@ -174,6 +200,7 @@ class RegistryDesk:
                 ),
                 number=number,
                 reason=reason,
+                aliases=None if told is None else message.other_documents,
                 tasks=tasks,
             )
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+from depesha.errors import StorageError
 from depesha.gateway import acknowledge
 from depesha.gateway.checks.chain import Chain, Examination, Result
 from depesha.schemas.answer import (
@@ -53,6 +54,10 @@ if TYPE_CHECKING:
     from depesha.schemas.message import Message
 
 
+LOOKS = 5
+"""So often a message is looked at because twins of it were stored in that very moment."""
+
+
 class Inbound:
     """The gateway as the networks see it (`ports.Intake`)."""
 
@@ -79,6 +84,18 @@ class Inbound:
 
     async def receive(self, arrival: Arrival, reply: Reply) -> bytes:
         """Check a document, store it with every verdict, and return the answer's bytes."""
+        for _ in range(LOOKS):
+            wire = await self._receive(arrival, reply)
+            if wire is not None:
+                return wire
+        raise StorageError("messages with the same identity came in each time between two looks")
+
+    async def _receive(self, arrival: Arrival, reply: Reply) -> bytes | None:
+        """Do it once; None where its twin was stored between the look and the write.
+
+        Then it is looked at again, for what the twin makes of it is the check's to say: a repeat,
+        another document under a used id, or one that a person must compare.
+        """
         started = self._clock.monotonic()
         now = self._clock.now()
         examination = await self._chain.examine(arrival, now)
@@ -92,9 +109,7 @@ class Inbound:
         new = self._new_message(arrival, state, examination, wire, now)
         stored = await self._store.admit(new)
         if isinstance(stored, Known):
-            # Its twin was stored between our look and our write: it is a repeat after all.
-            repeat = Repeated(message_id=stored.message_id, by=stored.by)
-            return await self._again(arrival, repeat, reply, now)
+            return None
         self._checkpoint.reached(Step.STORED)
         seconds = self._clock.monotonic() - started
         self._observer.stored(new.id, arrival.network, state, seconds)
@@ -130,7 +145,22 @@ class Inbound:
     ) -> bytes:
         """Answer a repeat with what stands now; nothing is stored again (DUP-01, law 4)."""
         first = await self._store.get(message_id(repeat.message_id))
-        wire = await reply(acknowledge.repeated(first, arrival, repeat.by))
+        while True:
+            wire = await reply(acknowledge.repeated(first, arrival, repeat.by))
+            self._checkpoint.reached(Step.ANSWER_SIGNED)
+            after = await self._keep_repeat(arrival, repeat, first, wire, now)
+            if after.state is first.state:
+                break
+            # Decided meanwhile, and its notices were made before this GUID was known: tell it here.
+            first = after
+        self._checkpoint.reached(Step.REPEAT_STORED)
+        self._observer.repeated(first.id, arrival.network, repeat.by)
+        return wire
+
+    async def _keep_repeat(
+        self, arrival: Arrival, repeat: Repeated, first: Message, wire: bytes, now: datetime
+    ) -> Message:
+        """Make the repeat durable; return the message it repeats as it stood in that moment."""
         envelope = arrival.envelope
         evidence = NewEvidence(
             kind=EvidenceKind.REPEATED,
@@ -143,13 +173,11 @@ class Inbound:
         if repeat.by == "content" and envelope is not None:
             # The sender knows this document by another GUID: it must hear the number under it.
             alias = envelope.document.guid
-            await self._store.change(
+            return await self._store.change(
                 Change(message_id=first.id, event=None, evidence=evidence, other_document=alias)
             )
-        else:
-            await self._journal.record(evidence)
-        self._observer.repeated(first.id, arrival.network, repeat.by)
-        return wire
+        await self._journal.record(evidence)
+        return first
 
     async def inquire(self, inquiry: Inquiry, reply: Reply) -> bytes:
         """Answer a peer's question after a document it sent; others' documents stay unknown."""
@@ -188,6 +216,7 @@ class Inbound:
         self, word: Word, answer: Answer, reply: Reply, kind: EvidenceKind, message: Message | None
     ) -> bytes:
         wire = await reply(answer)
+        self._checkpoint.reached(Step.ANSWER_SIGNED)
         await self._journal.record(
             NewEvidence(
                 kind=kind,
@@ -203,6 +232,7 @@ class Inbound:
                 wire=wire,
             )
         )
+        self._checkpoint.reached(Step.WORD_STORED)
         self._observer.word(word.network, type(word).__name__)
         return wire
 

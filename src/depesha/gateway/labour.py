@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 from depesha.errors import StorageError
 from depesha.gateway import acknowledge, retry
 from depesha.gateway.checks.chain import Chain, Examination, Result
-from depesha.gateway.tasks import QUARANTINE_AFTER, documents_of, notices
+from depesha.gateway.tasks import QUARANTINE_AFTER, STATES, documents_of, notices
 from depesha.schemas.answer import DocumentStatus
 from depesha.schemas.ids import guid
 from depesha.schemas.lifecycle import InboundEvent, InboundState
@@ -51,8 +51,10 @@ if TYPE_CHECKING:
         Webhooks,
     )
 
-WAIT_FOR_EARLIER = 30.0
-"""Seconds a later notice waits while the number itself is not yet taken."""
+WAITS_FOR_EARLIER = (1.0, 30.0)
+"""Seconds a later notice waits while the number itself is not yet taken: as long again as it has
+waited, within these bounds. A sender that is there hears both at once; one that is away costs
+next to nothing."""
 
 
 class Labour:
@@ -145,10 +147,12 @@ class Labour:
     async def _after_the_number(self, claim: Claim) -> str:
         """The end of a case is not told before its number: states must not go backward."""
         now = self._clock.now()
-        due = retry.next_try(
-            retry.Schedule(delays=(WAIT_FOR_EARLIER,)), 1, now, self._jitter.fraction()
-        )
-        await self._tasks.defer(claim, due or now)
+        least, most = WAITS_FOR_EARLIER
+        wait = min(most, max(least, (now - claim.created_at).total_seconds()))
+        schedule = retry.Schedule(delays=(wait,))
+        due = retry.next_try(schedule, 1, now, self._jitter.fraction())
+        # Waiting is no try: the end of the case keeps all of its own, however long that takes.
+        await self._tasks.defer(claim, due or now, tried=False)
         return "deferred"
 
     async def _taken(
@@ -211,6 +215,7 @@ class Labour:
         if message.state is not InboundState.HELD:
             await self._tasks.finish(claim)
             return "done"
+        self._checkpoint.reached(Step.RECHECKING)
         now = self._clock.now()
         original = await self._threads.run(self._blobs.path, message.arrival.original)
         if original is None:
@@ -221,6 +226,7 @@ class Labour:
         examination = await self._chain.examine(arrival, now, own=message.id)
         self._observer.examined(message.network, examination.checks)
         changed = await self._store.change(self._rechecked(claim, message, examination))
+        self._checkpoint.reached(Step.RECHECKED)
         self._observer.changed(message.id, message.network, changed.state)
         return "deferred" if changed.state is InboundState.HELD else "done"
 
@@ -243,6 +249,7 @@ class Labour:
             ),
             checks=examination.checks,
             arrival=examination.case.arrival,
+            aliases=message.other_documents if event is InboundEvent.CHECKED_REJECTED else None,
             tasks=tasks,
             completes=claim,
         )
@@ -279,7 +286,8 @@ class Labour:
             "type": claim.payload["event"],
             "timestamp": claim.created_at.isoformat(),
             "message_id": message.id,
-            "state": message.state,
+            # Of the event, not of this moment: a repeat under the same id must be the same.
+            "state": STATES.get(claim.payload["event"], message.state),
         }
         outcome = await self._webhooks.deliver(
             claim.payload["listener"], f"msg_{claim.task_id}", event

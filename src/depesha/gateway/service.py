@@ -15,7 +15,7 @@ from depesha.gateway import retry
 from depesha.schemas.message import EvidenceKind, NewEvidence, TaskKind
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from depesha.gateway.labour import Labour
     from depesha.ports import Clock, Jitter, Observer, TaskQueue
@@ -25,6 +25,9 @@ LEASE_SECONDS = 180.0
 """Longer than any task may take, so that a living worker's task is never given to another."""
 TASK_SECONDS = 150.0
 """A task that takes longer is stopped, well before its lease ends."""
+STOP_SECONDS = 3.0
+"""How long tasks in hand may still take once the gateway is told to stop: a partner that does not
+answer must not keep it. What is not done by then is given back and done after the next start."""
 IDLE_SECONDS = 5.0
 """How long a worker sleeps when nothing wakes it: the net under the wake-up."""
 
@@ -42,7 +45,7 @@ class Clockwork:
 
 
 class Service:
-    """Runs workers and clockworks until told to stop; what was claimed is finished first."""
+    """Runs workers and clockworks until told to stop; claimed work is finished or given back."""
 
     def __init__(
         self,
@@ -64,7 +67,7 @@ class Service:
         self._observer = observer
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set and the tasks in hand are done."""
+        """Work until `stop` is set and the tasks in hand are done, or given back for later."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._dispatch(stop))
             for clockwork in self._clockworks:
@@ -74,16 +77,27 @@ class Service:
         """Claim no more than there are free hands, so that no lease runs out in a waiting line."""
         hands = asyncio.Semaphore(self._workers)
         kinds = tuple(TaskKind)
+        at_work: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as group:
-            while not stop.is_set():
-                await hands.acquire()
+            while await self._free_hand(hands, stop):
                 claims = await self._claim(kinds)
                 if not claims:
                     hands.release()
-                    await self._idle(stop)
+                    await _first(self._idle(), stop)
                     continue
                 for claim in claims:
-                    group.create_task(self._one(claim, hands))
+                    task = group.create_task(self._one(claim, hands))
+                    at_work.add(task)
+                    task.add_done_callback(at_work.discard)
+            if at_work:
+                await asyncio.wait(at_work, timeout=STOP_SECONDS)
+            for task in at_work:
+                task.cancel()
+
+    async def _free_hand(self, hands: asyncio.Semaphore, stop: asyncio.Event) -> bool:
+        """Wait for a free hand and take it; False where told to stop first."""
+        await _first(hands.acquire(), stop)
+        return not stop.is_set()
 
     async def _claim(self, kinds: tuple[TaskKind, ...]) -> tuple[Claim, ...]:
         try:
@@ -92,13 +106,13 @@ class Service:
             self._observer.trouble("queue", error.code)
             return ()
 
-    async def _idle(self, stop: asyncio.Event) -> None:
-        waiting = asyncio.create_task(self._tasks.wait(IDLE_SECONDS))
-        stopping = asyncio.create_task(stop.wait())
-        _, pending = await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+    async def _idle(self) -> None:
+        try:
+            await self._tasks.wait(IDLE_SECONDS)
+        except DepeshaError as error:
+            # Asking again at once would only spin on a disk that is away.
+            self._observer.trouble("queue", error.code)
+            await self._clock.sleep(IDLE_SECONDS)
 
     async def _one(self, claim: Claim, hands: asyncio.Semaphore) -> None:
         started = self._clock.monotonic()
@@ -114,12 +128,25 @@ class Service:
                 return await self._labour.do(claim)
         except LostLeaseError:
             return "lost"
+        except asyncio.CancelledError:
+            return await self._given_back(claim)
         except DepeshaError as error:
             return await self._failed(claim, error.code)
         except TimeoutError:
             return await self._failed(claim, "TIME")
         except Exception:  # noqa: BLE001 - any fault of ours must end as a task again, not as a dead loop
             return await self._failed(claim, "INTERNAL")
+
+    async def _given_back(self, claim: Claim) -> str:
+        """Let the next start begin with this task, not with the end of its lease."""
+        try:
+            await self._tasks.defer(claim, self._clock.now(), tried=False)
+        except LostLeaseError:
+            return "done"  # it was, in the very moment of stopping
+        except DepeshaError as error:
+            self._observer.trouble("queue", error.code)
+            return "failed"
+        return "given_back"
 
     async def _failed(self, claim: Claim, code: str) -> str:
         self._observer.trouble(f"task-{claim.kind.lower()}", code)
@@ -145,18 +172,24 @@ class Service:
 
     async def _repeat(self, clockwork: Clockwork, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            try:
-                await clockwork.job()
-            except DepeshaError as error:
-                self._observer.trouble(clockwork.name, error.code)
-            except Exception:  # noqa: BLE001 - the clockwork must go on; the fault is counted and shown
-                self._observer.trouble(clockwork.name, "INTERNAL")
-            await self._pause(clockwork.seconds, stop)
+            # Cut off where told to stop: a register that does not answer must not keep the gateway.
+            await _first(self._turn(clockwork), stop)
+            await _first(self._clock.sleep(clockwork.seconds), stop)
 
-    async def _pause(self, seconds: float, stop: asyncio.Event) -> None:
-        sleeping = asyncio.create_task(self._clock.sleep(seconds))
-        stopping = asyncio.create_task(stop.wait())
-        _, pending = await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+    async def _turn(self, clockwork: Clockwork) -> None:
+        try:
+            await clockwork.job()
+        except DepeshaError as error:
+            self._observer.trouble(clockwork.name, error.code)
+        except Exception:  # noqa: BLE001 - the clockwork must go on; the fault is counted and shown
+            self._observer.trouble(clockwork.name, "INTERNAL")
+
+
+async def _first(work: Coroutine[object, object, object], stop: asyncio.Event) -> None:
+    """Wait until the work is done or `stop` is set, whichever comes first."""
+    working = asyncio.create_task(work)
+    stopping = asyncio.create_task(stop.wait())
+    _, pending = await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)

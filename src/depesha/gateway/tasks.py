@@ -32,6 +32,8 @@ EVENTS = {
     InboundState.STOPPED: "message.stopped",
 }
 """Names of the events that webhooks may ask for."""
+STATES = {event: state for state, event in EVENTS.items()}
+"""The state that each event tells of."""
 
 
 class FollowUps:

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from typing import Any, Protocol, TextIO
 
 import structlog
+from aiohttp.http import HttpProcessingError
+from aiohttp.web_protocol import RequestPayloadError
 from structlog.typing import EventDict, WrappedLogger
 
 REDACTED = "[redacted]"
@@ -58,6 +60,8 @@ QUIET = ("aiohttp.access",)
 """Loggers that write request lines, query strings and addresses: never."""
 _OPEN_TEXT = ("asyncio", "aiohttp", "concurrent.futures")
 """Libraries whose untemplated messages are fixed sentences on their first line."""
+_THEIRS = (HttpProcessingError, RequestPayloadError, ConnectionError)
+"""What the HTTP library calls an error of its own though a caller's bytes were at fault."""
 _WORD = re.compile(r"[A-Za-z0-9_.:,/+=<>\[\] -]{0,120}")
 _SENTENCE = re.compile(r"[\x20-\x7e]{0,160}")
 _FRAMES = 6
@@ -154,6 +158,11 @@ class Bridge(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record's template; what was filled into it is left out."""
+        error = record.exc_info[1] if record.exc_info else None
+        if record.name.startswith("aiohttp.") and isinstance(error, _THEIRS):
+            # Whoever sends nonsense must not be able to fill the log with alarms.
+            self._logger.info("request broken by its caller", code=type(error).__name__)
+            return
         told = {"logger": record.name, "exc_info": record.exc_info}
         text = _template(record)
         if record.levelno >= logging.ERROR:

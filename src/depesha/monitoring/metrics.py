@@ -46,6 +46,7 @@ class Metrics:
 
     def __init__(self, version: str) -> None:
         self.registry = CollectorRegistry()
+        self._checks: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         ProcessCollector(registry=self.registry)
         self._counters()
         self._durations()
@@ -109,6 +110,16 @@ class Metrics:
             "directory_age_seconds", "Age of the participants' register in use; -1 for none."
         )
         self.participants = gauge("participants", "Participants in the register in use.")
+
+    def check_ran(self, check: str, outcome: str, seconds: float) -> None:
+        """Count one check; its collectors are looked up once, for each message has a dozen."""
+        kept = self._checks.get((check, outcome))
+        if kept is None:
+            kept = self.checks.labels(check, outcome), self.check_seconds.labels(check)
+            self._checks[check, outcome] = kept
+        counter, histogram = kept
+        counter.inc()
+        histogram.observe(seconds)
 
     def show(self, counts: Counts, now: datetime) -> None:
         """Set the gauges to what the store counted."""

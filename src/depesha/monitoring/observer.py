@@ -34,8 +34,7 @@ class LiveObserver:
         """Every check has spoken."""
         for record in checks:
             check, (outcome, code) = self._word(record.check), _told(record.verdict)
-            self._metrics.checks.labels(check, outcome).inc()
-            self._metrics.check_seconds.labels(check).observe(record.seconds)
+            self._metrics.check_ran(check, outcome, record.seconds)
             if code:
                 self._metrics.findings.labels(code).inc()
                 self._log.info(

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 
 from depesha.errors import EvidenceError, UnknownMessageError
-from depesha.ports import Clock
+from depesha.ports import Checkpoint, Clock
 from depesha.queue import statements as sql
 from depesha.queue.db import Database
 from depesha.queue.lane import Transaction
@@ -21,6 +21,7 @@ from depesha.schemas.journal import ROWS_PER_SEAL, SealKey, make_seal
 from depesha.schemas.message import Message, NewEvidence
 from depesha.schemas.pack import make_pack
 from depesha.schemas.proof import ChainReader
+from depesha.schemas.steps import Step
 
 _CHUNK = 512
 """Rows read in one visit, so that a long look never keeps other readers waiting."""
@@ -30,13 +31,19 @@ class SqliteJournal:
     """`Journal` on SQLite."""
 
     def __init__(
-        self, db: Database, clock: Clock, key: SealKey, earlier_keys: Sequence[str] = ()
+        self,
+        db: Database,
+        clock: Clock,
+        key: SealKey,
+        earlier_keys: Sequence[str] = (),
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         """Seal with `key`; believe seals of it and of `earlier_keys` (public, hex)."""
         self._db = db
         self._clock = clock
         self._key = key
         self._keys = frozenset({key.public, *earlier_keys})
+        self._checkpoint = checkpoint
         self._sealing = asyncio.Lock()
 
     async def record(self, evidence: NewEvidence) -> int:
@@ -71,8 +78,14 @@ class SqliteJournal:
         seal = await asyncio.to_thread(
             make_seal, self._key, before, first, hashes, self._clock.now()
         )
+        self._reached(Step.SEALING)
         await self._db.write(lambda transaction: _add_seal(transaction, seal))
+        self._reached(Step.SEALED)
         return seal
+
+    def _reached(self, step: Step) -> None:
+        if self._checkpoint is not None:
+            self._checkpoint.reached(step)
 
     async def pack(self, message_id: MessageId) -> bytes:
         """See `Journal.pack`; raises `UnknownMessageError`."""

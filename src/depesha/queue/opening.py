@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from depesha.errors import StorageError
-from depesha.ports import Clock, IdSource, Observer
+from depesha.ports import Checkpoint, Clock, IdSource, Observer
 from depesha.queue.bell import Bell
 from depesha.queue.blobs import FileBlobs
 from depesha.queue.db import Database
 from depesha.queue.journal import SqliteJournal
 from depesha.queue.quarantine import FileQuarantine
 from depesha.queue.store import SqliteStore
-from depesha.queue.tasks import SqliteTasks
+from depesha.queue.tasks import SqliteTasks, return_tasks
 from depesha.schemas.codec import warm
 from depesha.schemas.journal import SealKey
 
@@ -46,10 +46,12 @@ async def open_memory(
     earlier_keys: Sequence[str] = (),
     observer: Observer | None = None,
     random_bytes: Callable[[int], bytes] = os.urandom,
+    checkpoint: Checkpoint | None = None,
 ) -> Memory:
     """Open the memory in `folder`: `depesha.db`, `blobs/`, `quarantine/`, `lock`.
 
-    `observer` is told of storage that fails (`trouble("store", code)`). Raises
+    Tasks that a dead process had in hand are due again. `observer` is told of storage that fails
+    (`trouble("store", code)`), `checkpoint` of the steps that the memory makes by itself. Raises
     `ConfigurationError` where another process holds the folder or a newer version wrote it,
     `StorageError` where the disk fails; nothing stays open then.
     """
@@ -63,8 +65,11 @@ async def open_memory(
     bell = Bell()
     try:
         blobs = await asyncio.to_thread(FileBlobs, folder / "blobs", clock)
-        quarantine = FileQuarantine(folder / "quarantine", db, blobs, clock, random_bytes)
+        quarantine = FileQuarantine(
+            folder / "quarantine", db, blobs, clock, random_bytes, checkpoint
+        )
         await asyncio.to_thread(quarantine.sweep)
+        await db.write(lambda transaction: return_tasks(transaction, clock.now()))
         await asyncio.to_thread(warm)
     except BaseException:
         await db.close()
@@ -73,7 +78,7 @@ async def open_memory(
         db=db,
         store=SqliteStore(db, clock, bell),
         tasks=SqliteTasks(db, clock, ids, bell),
-        journal=SqliteJournal(db, clock, seal_key, earlier_keys),
+        journal=SqliteJournal(db, clock, seal_key, earlier_keys, checkpoint),
         blobs=blobs,
         quarantine=quarantine,
     )

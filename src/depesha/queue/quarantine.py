@@ -18,13 +18,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from depesha.errors import StorageError
-from depesha.ports import Clock
+from depesha.ports import Checkpoint, Clock
 from depesha.queue import statements as sql
 from depesha.queue.blobs import FileBlobs, disk, sync_folder
 from depesha.queue.db import Database
 from depesha.queue.lane import Transaction
 from depesha.queue.rows import to_micros
 from depesha.schemas.ids import Digest, digest
+from depesha.schemas.steps import Step
 
 MOMENT = timedelta(minutes=3)
 """Bytes put less long ago may belong to a message that is being looked at right now."""
@@ -45,6 +46,7 @@ class FileQuarantine:
         blobs: FileBlobs,
         clock: Clock,
         random_bytes: Callable[[int], bytes] = os.urandom,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         """Take keys from `random_bytes`, which must be fit for keys."""
         self._folder = folder
@@ -52,6 +54,7 @@ class FileQuarantine:
         self._blobs = blobs
         self._clock = clock
         self._random = random_bytes
+        self._checkpoint = checkpoint
         self._one_at_a_time = threading.Lock()
         with disk():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -70,8 +73,12 @@ class FileQuarantine:
             else:
                 key = self._random(_KEY)
                 self._encrypt(clear, self._place(digest), key, digest)
+                self._reached(Step.QUARANTINE_WRITTEN)
                 self._db.write_blocking(lambda t: t.run(sql.KEEP_KEY, digest, limit, key))
-            return self._blobs.retire(digest, last_put)
+            self._reached(Step.QUARANTINE_KEYED)
+            retired = self._blobs.retire(digest, last_put)
+            self._reached(Step.QUARANTINED)
+            return retired
 
     def open(self, digest: Digest) -> bytes:
         """See `Quarantine.open`."""
@@ -97,6 +104,10 @@ class FileQuarantine:
                 if file.name not in kept:
                     file.unlink()
             sync_folder(self._folder)
+
+    def _reached(self, step: Step) -> None:
+        if self._checkpoint is not None:
+            self._checkpoint.reached(step)
 
     def _sweep(self, gone: tuple[Digest, ...]) -> None:
         with disk():

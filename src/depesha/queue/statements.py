@@ -40,8 +40,11 @@ ADD_TASK = """INSERT INTO tasks (message_id, kind, due_at, created_at, payload)
 DUE_TASKS = """SELECT due_at, id, message_id, kind, payload, attempts, created_at FROM tasks
   WHERE kind = ? AND parked_at IS NULL AND due_at <= ? ORDER BY due_at LIMIT ?"""
 LEASE_TASK = "UPDATE tasks SET lease = ?, due_at = ?, attempts = attempts + 1 WHERE id = ?"
+RETURN_TASKS = """UPDATE tasks SET lease = NULL, due_at = ?
+  WHERE kind = ? AND parked_at IS NULL AND due_at > ? AND lease IS NOT NULL AND attempts < ?"""
 REMOVE_TASK = "DELETE FROM tasks WHERE id = ? AND lease = ?"
-DEFER_TASK = "UPDATE tasks SET due_at = ?, lease = NULL WHERE id = ? AND lease = ?"
+DEFER_TASK = """UPDATE tasks SET due_at = ?, lease = NULL, attempts = attempts - ?
+  WHERE id = ? AND lease = ?"""
 PARK_TASK = "UPDATE tasks SET parked_at = ?, reason = ?, lease = NULL WHERE id = ? AND lease = ?"
 PARKED_TASKS = """SELECT id, kind, message_id, reason, parked_at, attempts FROM tasks
   WHERE parked_at IS NOT NULL ORDER BY parked_at LIMIT ?"""

@@ -25,6 +25,7 @@ from depesha.schemas.identity import (
     identities,
     is_numbered,
     known_as,
+    may_share,
 )
 from depesha.schemas.ids import Digest, Guid, MessageId
 from depesha.schemas.lifecycle import FIRST_STATES, InboundState
@@ -125,7 +126,9 @@ def _admit(transaction: Transaction, new: NewMessage) -> None:
         row = transaction.last_row()
         values = [value for key in keys for value in (key, row)]
         if transaction.run(_CLAIMS[len(keys)], *values) != len(keys):
-            raise _TakenError(next(k for k, holder in _holders(transaction, keys) if holder != row))
+            for known, holder in _holders(transaction, keys):
+                if holder != row and not may_share(known, new.state):
+                    raise _TakenError(known)
     add_tasks(transaction, new.id, new.tasks, new.evidence.at)
     append(transaction, new.evidence)
 

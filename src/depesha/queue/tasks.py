@@ -23,6 +23,9 @@ from depesha.schemas.message import Claim, NewEvidence, Parked, TaskKind
 LEAST_PAUSE = 0.05
 """Seconds. Work that is due but nobody here claims must not make workers spin."""
 
+SUSPICIOUS = 3
+"""Begun so often and never ended, a task may be what kills the process."""
+
 
 class SqliteTasks:
     """`TaskQueue` on SQLite."""
@@ -60,12 +63,19 @@ class SqliteTasks:
         )
 
     async def defer(
-        self, claim: Claim, due_at: datetime, evidence: NewEvidence | None = None
+        self,
+        claim: Claim,
+        due_at: datetime,
+        evidence: NewEvidence | None = None,
+        *,
+        tried: bool = True,
     ) -> None:
         """See `TaskQueue.defer`."""
-        due = to_micros(due_at)
+        due, untried = to_micros(due_at), int(not tried)
         await self._held(
-            lambda transaction: transaction.run(sql.DEFER_TASK, due, claim.task_id, claim.lease),
+            lambda transaction: transaction.run(
+                sql.DEFER_TASK, due, untried, claim.task_id, claim.lease
+            ),
             evidence,
         )
         self._bell.ring()
@@ -120,6 +130,19 @@ class SqliteTasks:
                 append(transaction, evidence)
 
         await self._db.write(work)
+
+
+def return_tasks(transaction: Transaction, now: datetime) -> int:
+    """Make due what a dead process had in hand; return how many. Call before anybody claims.
+
+    The folder belongs to one process, so no lease found at the start has a living holder. A task
+    that was begun `SUSPICIOUS` times keeps its lease: it may be what kills the process, and
+    others shall be served before it is tried once more.
+    """
+    moment = to_micros(now)
+    return sum(
+        transaction.run(sql.RETURN_TASKS, moment, kind, moment, SUSPICIOUS) for kind in TaskKind
+    )
 
 
 def _next_due(transaction: Transaction) -> int | None:

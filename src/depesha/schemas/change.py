@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from depesha.errors import ConflictError
 from depesha.schemas.ids import Guid
 from depesha.schemas.lifecycle import InboundEvent, advance
 from depesha.schemas.message import Change, Message, NewMessage
@@ -28,12 +29,16 @@ def first(new: NewMessage) -> Message:
 def apply(message: Message, change: Change) -> Message:
     """Return the message after `change`; raise `WrongStateError` where it does not follow.
 
-    Times come from the evidence. `registered_at` is set by the registration, `acknowledged_at`
-    by the first notice the sender took. A change of nothing but evidence or tasks returns the
-    message untouched.
+    Raises `ConflictError` where it was made for other aliases than the message has. Times come
+    from the evidence. `registered_at` is set by the registration, `acknowledged_at` by the first
+    notice the sender took. A change of nothing but evidence or tasks returns the message untouched.
     """
     at = change.evidence.at
     event = change.event
+    if change.aliases is not None and change.aliases != message.other_documents:
+        raise ConflictError(
+            "the message came under another document identity meanwhile", remedy="ask again"
+        )
     changed = replace(
         message,
         state=message.state if event is None else advance(message.state, event),

@@ -11,8 +11,11 @@ from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
 
-from depesha.errors import StorageError
+from depesha.errors import StorageError, WireError
+from depesha.schemas.envelope import Envelope
+from depesha.schemas.evidence import canonical
 from depesha.schemas.facts import Arrival
 from depesha.schemas.verdict import CheckRecord
 
@@ -35,6 +38,11 @@ def _checks() -> TypeAdapter[tuple[CheckRecord, ...]]:
 @cache
 def _payloads() -> TypeAdapter[dict[str, str]]:
     return TypeAdapter(dict[str, str])
+
+
+@cache
+def _envelopes() -> TypeAdapter[Envelope]:
+    return TypeAdapter(Envelope)
 
 
 def _load(adapter: TypeAdapter[T], data: bytes | str) -> T:
@@ -73,6 +81,23 @@ def payload_bytes(payload: Mapping[str, str]) -> bytes:
 def load_payload(data: bytes) -> dict[str, str]:
     """Read a task's payload back; raise `StorageError`."""
     return _load(_payloads(), data)
+
+
+def envelope_bytes(envelope: Envelope, version: int) -> bytes:
+    """Return the form in which an envelope travels: canonical JSON, with its version beside."""
+    told = _envelopes().dump_python(envelope, mode="json", exclude_defaults=True)
+    return canonical({"version": version, "envelope": told})
+
+
+def load_envelope(data: bytes, version: int) -> Envelope:
+    """Read an envelope that came from outside; raise `WireError` for any other version."""
+    try:
+        told = from_json(data)
+        if not isinstance(told, dict) or told.get("version") != version:
+            raise WireError("a machine-readable envelope is of another version")
+        return _envelopes().validate_python(told.get("envelope"))
+    except ValueError:
+        raise WireError("a machine-readable envelope cannot be read") from None
 
 
 def warm() -> None:

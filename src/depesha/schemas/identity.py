@@ -55,6 +55,15 @@ def held_keys(message: Message) -> tuple[str, ...]:
     return (*identities(message.arrival), *others)
 
 
+def may_share(holder: Known, state: InboundState) -> bool:
+    """Tell whether a message stored first in `state` may stand beside the holder of its key.
+
+    The same words and files without the sender's number may be a new document (a form sent each
+    week): the check holds it for a person, so it must be there to be found.
+    """
+    return state is InboundState.HELD and holder.by == "content" and not holder.numbered
+
+
 def known_as(
     message_id: str, key: str, original: Digest, document: str, *, numbered: bool
 ) -> Known:

@@ -152,6 +152,9 @@ class Change:
     arrival: Arrival | None = None
     """Newer facts of the same bytes (a recheck)."""
     other_document: Guid | None = None
+    aliases: tuple[Guid, ...] | None = None
+    """The other documents for which `tasks` were made; None: whatever they are. Where there are
+    more by now the whole step is undone, for one of them would never be told."""
     tasks: tuple[NewTask, ...] = ()
     completes: Claim | None = None
     """The task this step fulfils; a lost lease undoes the whole step."""

@@ -13,6 +13,9 @@ class Delivered:
 
     receipt: bytes = b""
     """Its answer, byte for byte; empty where the network's receipt is empty."""
+    proven: bool = True
+    """False: in the network's hands, not yet proven at the recipient (an unopened message, a mail
+    handed to the next server)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,15 +7,24 @@ For a document that travels as a string inside another one, and for files inside
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NoReturn, cast
 
 from lxml import etree
 
 from depesha.errors import StorageError, WireError
-from depesha.schemas.xml import DEPTH, ELEMENTS
+from depesha.schemas.xml import (
+    ATTRIBUTES,
+    ATTRIBUTES_EACH,
+    DEPTH,
+    ELEMENTS,
+    EQUALS,
+    MARKUP,
+    NAME,
+    NAMESPACES,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
 PIECE: Final = 256 * 1024
@@ -34,11 +43,16 @@ class _TextBelow:
         self._depth = 0
         self._followed = 0
         self._count = 0
+        self._attributes = 0
+        self._namespaces = 0
         self.found = False
 
-    def start(self, tag: str | bytes, attributes: object) -> None:  # noqa: ARG002 -- lxml's call
+    def start(
+        self, tag: str | bytes, attributes: Mapping[str, str], namespaces: Mapping[str, str]
+    ) -> None:
         """An element begins."""
         self._count += 1
+        self._judge(tag, attributes, namespaces)
         if self._depth >= DEPTH:
             raise WireError("the document is nested too deeply")
         if self._count > ELEMENTS:
@@ -52,6 +66,19 @@ class _TextBelow:
             if self.found:
                 raise WireError("the text stands there twice")
             self.found = True
+
+    def _judge(
+        self, tag: str | bytes, attributes: Mapping[str, str], namespaces: Mapping[str, str]
+    ) -> None:
+        """Keep to the caps of `xml.py`; namespaces are counted where they are declared."""
+        self._attributes += len(attributes)
+        self._namespaces += len(namespaces)
+        if len(attributes) > ATTRIBUTES_EACH or self._attributes > ATTRIBUTES:
+            raise WireError("the document has too many attributes")
+        if self._namespaces > NAMESPACES:
+            raise WireError("the document declares too many namespaces")
+        if len(tag) > NAME or any(len(name) > NAME for name in attributes):
+            raise WireError("a name is too long")
 
     def _within(self) -> bool:
         return self._depth == self._followed == len(self._path)
@@ -88,7 +115,8 @@ def stream_text(source: Path, path: Sequence[Collection[str]], into: BinaryIO) -
     """
     target = _TextBelow(path, into)
     parser = etree.XMLParser(
-        target=target,
+        # lxml gives a third argument, the namespaces declared; its type stubs know only two.
+        target=cast("Any", target),
         encoding="utf-8",
         resolve_entities=False,
         no_network=True,
@@ -99,14 +127,27 @@ def stream_text(source: Path, path: Sequence[Collection[str]], into: BinaryIO) -
     )
     try:
         with source.open("rb") as file:
-            while chunk := file.read(PIECE):
-                parser.feed(chunk)
+            for piece in _gated(file):
+                parser.feed(piece)
         parser.close()
     except (etree.XMLSyntaxError, ValueError, LookupError) as error:
         raise WireError("the document is not well-formed XML") from error
     except OSError as error:
         raise StorageError("a spooled document cannot be read") from error
     return target.found
+
+
+def _gated(file: BinaryIO) -> Iterator[bytes]:
+    """Refuse before the parser sees it what would cost it much memory in one element."""
+    markup = equals = 0
+    while piece := file.read(PIECE):
+        markup += piece.count(b"<")
+        equals += piece.count(b"=")
+        if markup > MARKUP:
+            raise WireError("the document has too many elements")
+        if equals > EQUALS:
+            raise WireError("the document has too many attributes")
+        yield piece
 
 
 def divide(element: etree._Element) -> None:

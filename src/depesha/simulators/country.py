@@ -11,7 +11,7 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -22,7 +22,7 @@ from depesha.ports import Clock, IdSource
 from depesha.simulators.authority import Authority, Identity, make_key
 from depesha.simulators.bodies import ACTING, BARE, GATEWAYS, STRANGER, Body
 from depesha.simulators.gateway_plan import Plan, free_ports, write_private
-from depesha.simulators.gateway_process import GatewayProcess
+from depesha.simulators.gateway_process import SERVE, GatewayProcess
 from depesha.simulators.scanner import PrivateClamd
 from depesha.simulators.seos_entries import Entry
 from depesha.simulators.seos_participant import SeosParticipant
@@ -65,11 +65,14 @@ class Country:
         settings: Mapping[str, Mapping[str, object]] | None = None,
         crowd: int = 0,
         commands: bool = False,
+        environment: Mapping[str, str] | None = None,
+        program: Sequence[str] = SERVE,
         say: Callable[[str], None] = _silent,
     ) -> None:
         """`settings` goes into every gateway's file; `crowd` fills the register up to so many.
 
-        `commands` gives `depesha inbox -c …` and its like a token of their own.
+        `commands` gives `depesha inbox -c …` and its like a token of their own. `environment` and
+        `program` are for the gateways' processes (`GatewayProcess`).
         """
         self.folder = folder
         self.gateways: dict[str, GatewayProcess] = {}
@@ -82,6 +85,8 @@ class Country:
         self._settings = settings or {}
         self._crowd = crowd
         self._commands = commands
+        self._environment = environment
+        self._program = program
         self._say = say
         self._stack = contextlib.AsyncExitStack()
         self._authority: Authority | None = None
@@ -196,7 +201,9 @@ class Country:
             host=HOST,
             settings=self._settings,
         )
-        self.gateways[body.folder] = GatewayProcess(plan, clock=self._clock)
+        self.gateways[body.folder] = GatewayProcess(
+            plan, clock=self._clock, environment=self._environment, program=self._program
+        )
         return self.gateways[body.folder]
 
     def _add_bare(self, body: Body, identity: Identity, files: KeyFiles) -> None:

@@ -30,6 +30,7 @@ COMMAND_SECONDS: Final = 60.0
 TAIL_LINES: Final = 4
 TAIL: Final = 1500
 """Characters of a log shown when its process fails."""
+SERVE: Final = (sys.executable, "-m", "depesha", "serve")
 SCOPES: Final = (
     "inbox:read",
     "messages:register",
@@ -43,11 +44,18 @@ class GatewayProcess:
     """Starts, watches and ends `python -m depesha serve`."""
 
     def __init__(
-        self, plan: Plan, *, clock: Clock, environment: Mapping[str, str] | None = None
+        self,
+        plan: Plan,
+        *,
+        clock: Clock,
+        environment: Mapping[str, str] | None = None,
+        program: Sequence[str] = SERVE,
     ) -> None:
+        """`program` takes `-c SETTINGS`, as `python -m depesha serve` does."""
         self.plan = plan
         self._clock = clock
         self._environment = dict(environment or {})
+        self._program = tuple(program)
         self._process: asyncio.subprocess.Process | None = None
         self._log_start = 0
 
@@ -111,7 +119,7 @@ class GatewayProcess:
         with log:
             self._log_start = log.tell()
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "depesha", "serve", "-c", str(self.settings)),
+                *(*self._program, "-c", str(self.settings)),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

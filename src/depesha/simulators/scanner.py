@@ -160,6 +160,13 @@ class PrivateClamd:
             process.kill()
             await process.wait()
 
+    async def kill(self) -> None:
+        """End it without warning; it may be started again."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            await process.wait()
+
     async def __aenter__(self) -> Self:
         """Start."""
         await self.start()

@@ -7,6 +7,7 @@ as odd as its `Quirks` say. It must never know anything about the product it tal
 from __future__ import annotations
 
 import asyncio
+import io
 from dataclasses import replace
 from typing import Final, Self
 
@@ -184,7 +185,8 @@ class SeosParticipant:
         if not self.quirks.no_action:
             headers["SOAPAction"] = ACTION
         try:
-            async with self._session.post(url, data=envelope, headers=headers) as response:
+            body = io.BytesIO(envelope)  # aiohttp warns of large plain bytes
+            async with self._session.post(url, data=body, headers=headers) as response:
                 return response.status, await response.read(), ""
         except aiohttp.ClientConnectorError:
             return 0, b"", "no connection"

@@ -15,6 +15,7 @@ from depesha.schemas.identity import (
     identities,
     is_numbered,
     known_as,
+    may_share,
 )
 from depesha.schemas.ids import Guid, MessageId
 from depesha.schemas.lifecycle import FIRST_STATES, InboundState
@@ -42,10 +43,11 @@ class MemoryStore:
             raise WrongStateError("a message cannot be stored first in this state")
         message = first(new)
         keys = held_keys(message)
-        if taken := self._holders(keys):
+        if taken := [known for known in self._holders(keys) if not may_share(known, new.state)]:
             return taken[0]
         self._state.messages[new.id] = message
-        self._state.identities.update(dict.fromkeys(keys, new.id))
+        for key in keys:
+            self._state.identities.setdefault(key, new.id)
         self._state.add_tasks(new.id, new.tasks, new.evidence.at)
         self._state.append(new.evidence)
         return Stored(message_id=new.id)

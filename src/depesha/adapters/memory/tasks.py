@@ -43,11 +43,17 @@ class MemoryTasks:
         self._note(evidence)
 
     async def defer(
-        self, claim: Claim, due_at: datetime, evidence: NewEvidence | None = None
+        self,
+        claim: Claim,
+        due_at: datetime,
+        evidence: NewEvidence | None = None,
+        *,
+        tried: bool = True,
     ) -> None:
         """See `TaskQueue.defer`."""
         task = self._state.held(claim)
         task.due_at, task.lease = due_at, ""
+        task.attempts -= int(not tried)
         self._note(evidence)
         self._state.ring()
 

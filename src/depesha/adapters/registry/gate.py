@@ -39,6 +39,8 @@ _USER = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 _QUALITY = re.compile(r"q=(0(?:\.\d{1,3})?|1(?:\.0{1,3})?)")
 _SMALL_BYTES = 4096
 """Larger bodies are read in a worker thread: the loop may not stand still for 0.2 ms."""
+_NEW_TOKEN_SECONDS = 0.1
+"""The token file is looked at no more often than this, whoever presents whatever."""
 _MEMBERS = 20
 """No body has more than two; each unknown one would cost an error of its own."""
 _RANGES = 20
@@ -66,6 +68,10 @@ async def _token(parts: Parts, attempts: Attempts, route: Route, request: web.Re
     await refresh(parts)
     presented = _presented(request)
     token = parts.tokens.authenticate(presented) if presented else None
+    if token is None and presented:
+        # Perhaps made a moment ago: a script that makes a token and uses it must not be refused.
+        await refresh(parts, _NEW_TOKEN_SECONDS)
+        token = parts.tokens.authenticate(presented)
     if token is None:
         parts.observer.trouble("registry_api", UNAUTHENTICATED.code)
         wait = attempts.failed(request.remote or "")
@@ -81,12 +87,12 @@ async def _token(parts: Parts, attempts: Attempts, route: Route, request: web.Re
     return token
 
 
-async def refresh(parts: Parts) -> None:
-    """See changes of the token file now and then. A damaged file lets nobody in.
+async def refresh(parts: Parts, seconds: float | None = None) -> None:
+    """See changes of the token file every so many seconds. A damaged file lets nobody in.
 
     Also writes down, once a day each, that tokens were used; failing that stops nobody.
     """
-    if not parts.tokens.due(parts.settings.token_reload_seconds):
+    if not parts.tokens.due(parts.settings.token_reload_seconds if seconds is None else seconds):
         return
     try:
         await parts.threads.run(parts.tokens.reload)

@@ -22,10 +22,11 @@ from depesha.schemas.steps import Step
 from depesha.schemas.wire.seos import PLACEHOLDER_ADDRESS, service_wsdl
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from depesha.adapters.seos.reader import Heard, SeosReader
-    from depesha.adapters.seos.replies import SeosReplies
+    from depesha.adapters.seos.replies import SeosReplies, SeosReply
     from depesha.adapters.seos.settings import SeosSettings
     from depesha.ports import BlobStore, Checkpoint, Clock, Intake, Observer, Threads
     from depesha.schemas.ids import SerialNumber
@@ -116,7 +117,7 @@ class SeosServer:
 
     async def _take_in(self, request: web.Request) -> web.Response:
         self._taker.judge_announced(request.content_length)
-        async with self._places, self._taker.take(request.content) as body:
+        async with self._places, self._taker.take(request.content, request.content_length) as body:
             answer = await self._hear(body, _client_serial(request))
         return web.Response(
             status=500 if soap.is_fault(answer) else 200,
@@ -127,12 +128,17 @@ class SeosServer:
     async def _hear(self, body: bytes | Path, serial: SerialNumber | None) -> bytes:
         self._checkpoint.reached(Step.BYTES_READ)
         received_at = self._clock.now()
-        heard = await self._threads.run(self._reader.incoming, body, received_at, serial)
+        heard, reply = await self._threads.run(self._read, body, received_at, serial)
         self._observer.arrived(self._reader.network, _size(heard, body))
-        return await self._hand_over(heard)
+        return await self._hand_over(heard, reply)
 
-    async def _hand_over(self, heard: Heard) -> bytes:
-        reply = self._replies.reply_to(heard)
+    def _read(
+        self, body: bytes | Path, received_at: datetime, serial: SerialNumber | None
+    ) -> tuple[Heard, SeosReply]:
+        heard = self._reader.incoming(body, received_at, serial)
+        return heard, self._replies.foresee(heard)
+
+    async def _hand_over(self, heard: Heard, reply: SeosReply) -> bytes:
         match heard:
             case Arrival():
                 return await self._intake.receive(heard, reply)

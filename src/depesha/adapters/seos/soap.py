@@ -25,6 +25,9 @@ CONTENT_TYPE: Final = "text/xml; charset=utf-8"
 _BEFORE: Final = "\ufeff \t\r\n"
 """What may stand before the inner document: a byte order mark and blanks (facts 2.3)."""
 
+_BLANKS: Final = 16 * 1024
+"""Most of them that are taken: as many as the parser allows before a root element."""
+
 _DECLARATION: Final = b'<?xml version="1.0" encoding="utf-8"?>'
 _OPEN: Final = _DECLARATION + f'<s:Envelope xmlns:s="{SOAP}"><s:Body>'.encode()
 _CLOSE: Final = b"</s:Body></s:Envelope>"
@@ -74,12 +77,17 @@ class _Trimmed:
 
     def __init__(self, into: BinaryIO) -> None:
         self._into = into
+        self._left_out = 0
         self.begun = False
 
     def write(self, piece: bytes) -> int:
         """Write on."""
         if not self.begun:
+            size = len(piece)
             piece = piece.decode("utf-8").lstrip(_BEFORE).encode("utf-8")
+            self._left_out += size - len(piece)
+            if self._left_out > _BLANKS:
+                raise WireError("too much stands before the message")
             self.begun = bool(piece)
         return self._into.write(piece)
 
@@ -97,7 +105,11 @@ def _inner(root: _Element, wrapper: str, part: str) -> bytes:
         raise WireError("the text stands there twice")
     if not parts:
         return b""
-    return xml.text(parts[0]).lstrip(_BEFORE).encode("utf-8")
+    text = xml.text(parts[0])
+    document = text.lstrip(_BEFORE)
+    if len(text) - len(document) > _BLANKS:
+        raise WireError("too much stands before the message")
+    return document.encode("utf-8")
 
 
 def unwrap_answer(body: bytes) -> bytes:

@@ -1,0 +1,66 @@
+"""A gateway that kills itself at one step: takes `-c SETTINGS`, as `depesha serve` does.
+
+What it runs is the product as it is; only its checkpoint is another one. Started as a file by
+its path, so it imports nothing of the tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import threading
+from pathlib import Path
+
+from depesha.app import serve
+from depesha.config import load
+from depesha.schemas.steps import Step
+
+ORDERS = "CRASH_ORDERS"
+"""Names the folder where orders may lie at any time: a file `STEP` that holds n, for the nth time
+from now on."""
+
+
+class KillAt:
+    """`ports.Checkpoint` that ends this process by SIGKILL where an order says so.
+
+    The order is taken away before the death, so that the next process lives.
+    """
+
+    def __init__(self, orders: Path) -> None:
+        self._orders = orders
+        self._lock = threading.Lock()
+
+    def reached(self, step: Step) -> None:
+        """Die here, or return."""
+        with self._lock:
+            order = self._orders / step
+            try:
+                times = int(order.read_text("ascii"))
+            except FileNotFoundError:
+                return
+            if times > 1:
+                place_order(self._orders, step, times - 1)
+                return
+            order.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def place_order(orders: Path, step: Step, times: int = 1) -> None:
+    """Order the death; whoever looks sees a whole order or none."""
+    beside = orders / f"{step}.new"
+    beside.write_text(f"{times}\n", "ascii")
+    beside.replace(orders / step)
+
+
+def main() -> None:
+    """Serve until told to stop, or killed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-c", type=Path, required=True, dest="settings")
+    settings = load(parser.parse_args().settings)
+    asyncio.run(serve(settings, KillAt(Path(os.environ[ORDERS]))))
+
+
+if __name__ == "__main__":
+    main()

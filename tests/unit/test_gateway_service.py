@@ -1,0 +1,118 @@
+"""The loops of the gateway stop in seconds, whatever the tasks in hand wait for."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from depesha.adapters.memory.observer import RecordingObserver
+from depesha.adapters.system import SystemClock, SystemJitter
+from depesha.errors import StorageError
+from depesha.gateway import service
+from depesha.gateway.labour import Labour
+from depesha.gateway.service import Clockwork, Service
+from depesha.ports import TaskQueue
+from depesha.schemas.message import Claim, TaskKind
+
+START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+CLAIM = Claim(
+    task_id=1,
+    kind=TaskKind.NOTICE,
+    message_id=None,
+    payload={},
+    attempts=0,
+    created_at=START,
+    lease="lease",
+)
+
+
+class Endless:
+    """Work that never ends by itself."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.cut_off = False
+
+    async def do(self, _claim: Claim | None = None) -> str:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cut_off = True
+            raise
+        return "done"
+
+
+class OneTask:
+    """A queue with one task, which remembers how it came back."""
+
+    def __init__(self) -> None:
+        self.claims = [CLAIM]
+        self.given_back: list[tuple[int, bool]] = []
+
+    async def claim(self, *_: object) -> tuple[Claim, ...]:
+        return (self.claims.pop(),) if self.claims else ()
+
+    async def wait(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def defer(self, claim: Claim, _due: datetime, *_: object, tried: bool = True) -> None:
+        self.given_back.append((claim.task_id, tried))
+
+
+def running(labour: object, tasks: object, *clockworks: Clockwork, workers: int = 1) -> Service:
+    return Service(
+        labour=cast("Labour", labour),
+        tasks=cast("TaskQueue", tasks),
+        clockworks=clockworks,
+        workers=workers,
+        clock=SystemClock(),
+        jitter=SystemJitter(),
+        observer=RecordingObserver(),
+    )
+
+
+async def test_a_task_that_does_not_end_is_given_back_when_the_gateway_stops(
+    monkeypatch: Any,
+) -> None:
+    monkeypatch.setattr(service, "STOP_SECONDS", 0.05)
+    labour, tasks, stop = Endless(), OneTask(), asyncio.Event()
+    work = asyncio.create_task(running(labour, tasks).run(stop))
+    await labour.begun.wait()
+    stop.set()
+    async with asyncio.timeout(2):
+        await work
+    assert labour.cut_off
+    assert tasks.given_back == [(1, False)]
+
+
+async def test_a_memory_that_fails_is_not_asked_without_a_pause() -> None:
+    class Failing(OneTask):
+        asked = 0
+
+        async def claim(self, *_: object) -> tuple[Claim, ...]:
+            self.asked += 1
+            raise StorageError("the disk is away")
+
+        async def wait(self, seconds: float) -> None:
+            raise StorageError("the disk is away")
+
+    tasks, stop = Failing(), asyncio.Event()
+    work = asyncio.create_task(running(Endless(), tasks).run(stop))
+    await asyncio.sleep(0.2)
+    stop.set()
+    await work
+    assert tasks.asked == 1
+
+
+async def test_a_clockwork_that_hangs_does_not_keep_the_gateway() -> None:
+    hanging, tasks, stop = Endless(), OneTask(), asyncio.Event()
+    tasks.claims.clear()
+    clockwork = Clockwork(name="register", seconds=1.0, job=hanging.do)
+    work = asyncio.create_task(running(hanging, tasks, clockwork).run(stop))
+    await hanging.begun.wait()
+    stop.set()
+    async with asyncio.timeout(2):
+        await work
+    assert hanging.cut_off
