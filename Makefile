@@ -8,7 +8,7 @@ export PYTHONPATH := .
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 
-.PHONY: help setup demo test lint format lock example bench crash attack fuzz clean
+.PHONY: help setup demo test lint format lock example bench crash attack fuzz properties clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
@@ -49,7 +49,10 @@ crash: setup ## kill the gateway at every committed step and between them
 attack: setup ## the attack corpus against the running endpoint
 	@$(BIN)/python tests/attack/run.py $(ARGS)
 
-fuzz: setup ## 10,000 examples of every property
+fuzz: setup ## 10,000 random and mutated documents against the running endpoint; ARGS="--seed 1"
+	@$(BIN)/python -m tests.attack.fuzz $(ARGS)
+
+properties: setup ## 10,000 examples of every property
 	@$(BIN)/pytest -n auto --hypothesis-profile=fuzz --timeout=1800 tests/property $(ARGS)
 
 clean: ## remove what was made here; .venv stays

@@ -17,13 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import messages
+from bench import messages, steps
 from depesha.adapters.system import SystemClock, SystemIds
 from depesha.simulators.bodies import BARE, GATEWAYS
 from depesha.simulators.country import Bare, Country
 from depesha.simulators.gateway_plan import free_ports
 
 KIB = 1024
+SETTINGS = {
+    "log": {"level": "warning"},
+    # As often as in real life (facts 10.5); the demo asks every other second.
+    "networks.seos": {"register_refresh_seconds": 600.0},
+}
 MB = 1_000_000
 
 
@@ -255,7 +260,7 @@ async def run(options: argparse.Namespace) -> None:
             gateways=GATEWAYS[1:2],
             acting=(),
             bare=BARE[:1],
-            settings={"log": {"level": "warning"}, **options.settings},
+            settings=SETTINGS,
             say=say,
         ) as country:
             bench = Bench(country, folder, options)
@@ -269,6 +274,9 @@ async def run(options: argparse.Namespace) -> None:
                     await bench.large()
             finally:
                 await bench.close()
+        print()
+        found = await steps.measure(folder / "steps", size=options.size)
+        print("\n".join(steps.table(found)))
 
 
 def main() -> None:
@@ -281,7 +289,6 @@ def main() -> None:
     parser.add_argument("--most", type=float, default=450, help="requests a second to prepare for")
     parser.add_argument("--quick", action="store_true", help="leave the large message out")
     options = parser.parse_args()
-    options.settings = {}
     asyncio.run(run(options))
 
 

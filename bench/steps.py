@@ -137,6 +137,7 @@ def _participant(identity: Identity) -> Participant:
 async def measure(folder: Path, count: int = 150, size: int = 100_000) -> dict[str, float]:
     """Return milliseconds of CPU a message by step."""
     clock = SystemClock()
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     authority = Authority.create("Bench CA", at=datetime.now(UTC) - timedelta(days=1))
     async with PrivateClamd(folder / "c", clock=clock) as clamd:
         memory = await open_memory(

@@ -238,7 +238,7 @@ class MessageStore(Protocol):
 
         Where an identity is already held (law 4), nothing is written and the holder is returned.
         Messages stored as REJECTED hold no identities: a mended one may come again. One stored
-        as HELD may share its content with an earlier one, where neither has the sender's number.
+        as HELD may share its content with an earlier one, where not both have the sender's number.
         """
 
     async def change(self, change: Change) -> Message:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,7 +98,16 @@ async def shoot(
     report.shots = sum(report.kinds.values())
 
 
-async def judge_stored(made: Stand, report: Report) -> None:
+def _keep(report: Report, fetched: Sequence[Judged], failures: Path) -> None:
+    """Keep what was admitted and should not have been, for whoever looks into it."""
+    for one in fetched:
+        if any(one.id in fault for fault in report.faults):
+            failures.mkdir(parents=True, exist_ok=True)
+            (failures / one.id).write_bytes(one.original)
+            report.figures.append(f"kept: {failures / one.id}")
+
+
+async def judge_stored(made: Stand, report: Report, failures: Path) -> None:
     """Ask the gateway what it keeps, and judge all of it without its help."""
     messages = await made.stored()
     report.states.update(message["state"] for message in messages)
@@ -131,6 +141,7 @@ async def judge_stored(made: Stand, report: Report) -> None:
         )
         for found in await asyncio.gather(*jobs):
             report.faults += found
+    _keep(report, fetched, failures)
     report.figures.append(f"signatures of {len(admitted)} admitted messages judged by signxml")
 
 
@@ -152,6 +163,7 @@ async def run(
     """Start a country, shoot at its gateway, and judge what it keeps."""
     report = Report()
     async with stand(folder, settings=SETTINGS) as made:
+        failures = failures or folder / "failures"
         pid, before = made.gateway.pid, made.memory("VmRSS")
         made.forget_peak()
         await shoot(
@@ -160,9 +172,9 @@ async def run(
             examples=examples,
             seed=seed,
             workers=workers,
-            folder=failures or folder / "failures",
+            folder=failures,
         )
-        await judge_stored(made, report)
+        await judge_stored(made, report, failures)
         await aftermath(made, report.faults, report.figures, pid=pid, before=before)
     if report.shots < examples and not report.faults:
         report.faults.append(f"only {report.shots} of {examples} examples were tried")

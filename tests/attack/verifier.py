@@ -73,15 +73,17 @@ def _differs(one: Judged, tree: etree._Element) -> str:
         "subject": tree.findtext(f"{document}/{_M}DocAbout") or "",
     }
     shown = {"document": one.document, "transport": one.transport, "subject": one.subject}
-    bodies = tree.findall(f"{document}/{_M}DocAttachmentList/{_M}Attachment/{_M}AttBody")
-    digests = tuple(
-        hashlib.sha256(base64.b64decode("".join((body.text or "").split()))).hexdigest()
-        for body in bodies
-    )
+    files = tree.findall(f"{document}/{_M}DocAttachmentList/{_M}Attachment")
+    digests = tuple(_digest(file) for file in files)
     if digests != one.digests:
-        return "the files shown are not the files signed"
+        return f"{len(one.digests)} files shown, {len(digests)} signed, and they differ"
     wrong = [name for name, value in seen.items() if value != shown[name]]
     return f"what is shown is not what is signed: {', '.join(wrong)}" if wrong else ""
+
+
+def _digest(file: etree._Element) -> str:
+    text = file.findtext(f"{_M}AttBody") or ""
+    return hashlib.sha256(base64.b64decode("".join(text.split()))).hexdigest()
 
 
 def _guid(text: str | None) -> str:

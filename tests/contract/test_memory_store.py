@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from depesha.errors import LostLeaseError, UnknownMessageError, WrongStateError
+from depesha.errors import ConflictError, LostLeaseError, UnknownMessageError, WrongStateError
 from depesha.schemas.envelope import Party
 from depesha.schemas.facts import Arrival, Known
 from depesha.schemas.ids import MessageId
@@ -110,6 +110,51 @@ async def test_a_held_identity_admits_nothing(memory: Body, second: Arrival, by:
     assert await memory.tasks.claim((TaskKind.NOTICE,), 10, 60) == ()
     counts = await memory.store.counts()
     assert counts.by_state == {"ADMITTED": 1}
+
+
+def _unnumbered(number: int) -> Arrival:
+    letter = envelope(number)
+    bare = replace(letter, document=replace(letter.document, number=None))
+    return arrival(number, content=1, envelope_=bare)
+
+
+async def test_what_may_be_a_repeat_is_kept_beside_the_first_while_it_is_held(
+    memory: Body,
+) -> None:
+    """Without the sender's number a person decides, and must find it to decide on it."""
+    await memory.store.admit(new_message(1, arrived=_unnumbered(1)))
+    taken = await memory.store.admit(new_message(2, arrived=_unnumbered(2)))
+    assert isinstance(taken, Known)
+    assert (taken.message_id, taken.by, taken.numbered) == (id_of(1), "content", False)
+    held = new_message(2, arrived=_unnumbered(2), state=InboundState.HELD)
+    assert await memory.store.admit(held) == Stored(message_id=id_of(2))
+    known = await memory.store.known(_unnumbered(2))
+    assert [(k.by, k.message_id) for k in known] == [
+        ("transport", id_of(2)),
+        ("document", id_of(2)),
+        ("content", id_of(1)),
+    ]
+    await memory.store.change(step(2, InboundEvent.CHECKED_REJECTED, EvidenceKind.RECHECKED))
+    assert [k.by for k in await memory.store.known(_unnumbered(2))] == ["content"]
+
+
+async def test_a_held_message_may_not_take_a_numbered_ones_content(memory: Body) -> None:
+    await memory.store.admit(new_message(1))
+    second = new_message(2, arrived=arrival(2, content=1), state=InboundState.HELD)
+    assert isinstance(await memory.store.admit(second), Known)
+
+
+async def test_a_step_made_for_other_aliases_is_undone_whole(memory: Body) -> None:
+    await memory.store.admit(new_message(1))
+    alias = guid_of(77, 0xC)
+    await memory.store.change(replace(step(1, None), other_document=alias))
+    late = replace(registration(1, "РД-1", tasks=(task(),)), aliases=())
+    with pytest.raises(ConflictError):
+        await memory.store.change(late)
+    assert (await memory.store.get(id_of(1))).number is None
+    assert await memory.tasks.claim((TaskKind.NOTICE,), 10, 60) == ()
+    await memory.store.change(replace(late, aliases=(alias,)))
+    assert (await memory.store.get(id_of(1))).state is InboundState.REGISTERED
 
 
 async def test_the_same_guids_of_another_sender_are_another_document(memory: Body) -> None:

@@ -99,9 +99,9 @@ class Audit:
     def _judge_order(self, seen: list[Seen]) -> None:
         """States never go backward. An answer may be read after a notice that overtook it."""
         first = next((s.at for s in seen if _final(s.status)), None)
-        for later in (s for s in seen if first is not None and s.at > first):
-            if _final(later.status):
-                continue
+        if first is None:
+            return
+        for later in (s for s in seen if s.at > first and not _final(s.status)):
             if self._begun(later) <= first:
                 self.note += "(a notice overtook the answer)"
             else:

@@ -66,9 +66,7 @@ class Refused:
         return rows
 
     def _sealed(self) -> bool:
-        return not any(
-            [self._stand.ledger.tasks(message) for message, _, _ in self._messages()],
-        )
+        return not any(self._stand.ledger.tasks(message) for message, _, _ in self._messages())
 
     def _messages(self) -> list[tuple[str, str, str | None]]:
         return [row for guid in self._guids for row in self._stand.ledger.messages(guid)]

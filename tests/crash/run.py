@@ -43,9 +43,11 @@ class Run:
         """Run every case, in an order that makes the long waits overlap."""
         stand, options = self._stand, self._options
         refused = await Refused.sent(stand) if options.quarantine else None
-        await self.steps()
+        await self.straight(asks=False)
         if refused is not None:
             await refused.sent_again()
+        await self.straight(asks=True)
+        await self.beside()
         await self.neighbours()
         await self.randoms()
         await self.packs()
@@ -53,13 +55,16 @@ class Run:
             for row in await refused.rows():
                 self._tell(row)
 
-    async def steps(self) -> None:
-        """Die at every step, in both variants."""
+    async def straight(self, *, asks: bool) -> None:
+        """Die at every step of the straight way."""
+        for step in cases.STRAIGHT:
+            await self._do(step, cases.straight(self._stand, step, asks=asks))
+        for step in cases.LATER:
+            await self._do(step, cases.later(self._stand, step, asks=asks))
+
+    async def beside(self) -> None:
+        """Die at every step beside the straight way."""
         for asks in (False, True):
-            for step in cases.STRAIGHT:
-                await self._do(step, cases.straight(self._stand, step, asks=asks))
-            for step in cases.LATER:
-                await self._do(step, cases.later(self._stand, step, asks=asks))
             for step in cases.REPEATED:
                 name = f"{step} of a repeat"
                 await self._do(name, cases.repeated(self._stand, step, asks=asks))

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from depesha.adapters.memory.scanner import EICAR
-from depesha.errors import ConflictError, UnreachableError, WrongStateError
+from depesha.errors import ConflictError, StorageError, UnreachableError, WrongStateError
 from depesha.schemas.answer import DocumentStatus, ErrorAnswer, StatusAnswer
 from depesha.schemas.envelope import RegistrationNumber
 from depesha.schemas.lifecycle import InboundState
 from depesha.schemas.message import TaskKind, rejection_of, warnings_of
 from depesha.schemas.outcome import Deferred, Delivered, Refused
-from depesha.schemas.verdict import Caution, Rejection
+from depesha.schemas.verdict import Caution, Rejection, finding
 from tests.support.house import PDF, House
 
 if TYPE_CHECKING:
@@ -196,6 +196,24 @@ async def test_a_held_message_found_infected_later_is_refused_and_its_sender_tol
     (told,) = house.sender.told
     assert told.status is DocumentStatus.REJECTED
     assert told.rejection == rejection_of(found.checks)
+
+
+async def test_a_held_message_whose_bytes_are_damaged_here_is_refused_by_nobody(
+    house: House,
+) -> None:
+    """The sender's document was good: our disk's fault ends with a person, not as a refusal."""
+    house.scanner.failure = "unavailable"
+    arrival = house.arrival(1)
+    await house.receive(arrival)
+    house.originals.arrivals[arrival.original] = replace(
+        arrival,
+        original=arrival.contents[0].attachment.digest,
+        envelope=None,
+        unreadable=finding(Rejection.NOT_XML),
+    )
+    with pytest.raises(StorageError):
+        await house.work(TaskKind.RECHECK)
+    assert (await house.desk.find(house.only())).state is InboundState.HELD
 
 
 async def test_a_person_may_release_or_refuse_what_is_held(house: House) -> None:

@@ -54,8 +54,8 @@ class OneTask:
     async def claim(self, *_: object) -> tuple[Claim, ...]:
         return (self.claims.pop(),) if self.claims else ()
 
-    async def wait(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+    async def wait(self, _seconds: float) -> None:
+        await asyncio.sleep(_seconds)
 
     async def defer(self, claim: Claim, _due: datetime, *_: object, tried: bool = True) -> None:
         self.given_back.append((claim.task_id, tried))
@@ -95,7 +95,7 @@ async def test_a_memory_that_fails_is_not_asked_without_a_pause() -> None:
             self.asked += 1
             raise StorageError("the disk is away")
 
-        async def wait(self, seconds: float) -> None:
+        async def wait(self, _seconds: float) -> None:
             raise StorageError("the disk is away")
 
     tasks, stop = Failing(), asyncio.Event()
@@ -116,3 +116,29 @@ async def test_a_clockwork_that_hangs_does_not_keep_the_gateway() -> None:
     async with asyncio.timeout(2):
         await work
     assert hanging.cut_off
+
+
+class FullDisk(OneTask):
+    """A queue that can be read and not written: work is due, and nobody can claim it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    async def claim(self, *_: object) -> tuple[Claim, ...]:
+        self.asked += 1
+        raise StorageError("the disk is full")
+
+    async def wait(self, seconds: float) -> None:
+        await asyncio.sleep(min(seconds, 0.01))
+
+
+async def test_work_that_cannot_be_claimed_is_not_asked_for_without_pause() -> None:
+    """A full disk must not be made fuller by a log of many tries a second."""
+    tasks, stop = FullDisk(), asyncio.Event()
+    work = asyncio.create_task(running(Endless(), tasks).run(stop))
+    await asyncio.sleep(0.2)
+    stop.set()
+    async with asyncio.timeout(0.5):
+        await work
+    assert tasks.asked == 1

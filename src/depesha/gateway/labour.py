@@ -222,6 +222,9 @@ class Labour:
             raise StorageError("the original of a held message is gone")
         extractor = self._extractors[message.network]
         fresh = await self._threads.run(extractor.read, original, message.received_at)
+        if fresh.original != message.arrival.original:
+            # A fault of our disk: it must never be told to the sender as a fault of the message.
+            raise StorageError("the original of a held message was damaged where it is kept")
         arrival = replace(fresh, transport_serial=message.arrival.transport_serial)
         examination = await self._chain.examine(arrival, now, own=message.id)
         self._observer.examined(message.network, examination.checks)

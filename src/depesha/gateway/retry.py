@@ -48,3 +48,41 @@ def next_try(schedule: Schedule, failed: int, now: datetime, fraction: float) ->
         index = len(schedule.delays) - 1
     delay = schedule.delays[index]
     return now + timedelta(seconds=delay * (1 + schedule.jitter * fraction))
+
+
+_MINUTE, _HOUR = 60.0, 3600.0
+
+SEOS = Schedule(delays=(10.0, _MINUTE, 5 * _MINUTE, *(m * _MINUTE for m in NETWORK_MINUTES)))
+"""Documents to a SEOS peer: quick tries first, then the network's table to its end."""
+
+SSEV = Schedule(
+    delays=(
+        *(_MINUTE, 5 * _MINUTE, 15 * _MINUTE, 30 * _MINUTE),
+        *(h * _HOUR for h in (1, 2, 4, 8, 16, 24, 24, 24)),
+    )
+)
+"""Documents to the SSEV hub: about four days, for it has no table of its own."""
+
+EMAIL = Schedule(
+    delays=(
+        *(5 * _MINUTE, 15 * _MINUTE, 30 * _MINUTE),
+        *(h * _HOUR for h in (1, 2, 4, 4, 8, 8, 12, 12, 24, 24)),
+    )
+)
+"""Mail that our server does not take: about four days (RFC 5321 4.5.4.1: at least four)."""
+
+FAULTS = Schedule(delays=(_MINUTE, 15 * _MINUTE, _HOUR, 4 * _HOUR, 12 * _HOUR, 24 * _HOUR))
+"""Tries that the other side answered with a fault (500, 503, SOAP fault): a budget of its own."""
+
+QUESTIONS = Schedule(
+    delays=(5.0, 30.0, 2 * _MINUTE, 10 * _MINUTE, 30 * _MINUTE, *(h * _HOUR for h in (1, 2, 4, 8)))
+)
+"""Questions after a try that may have got through; after the last one a person decides."""
+
+BY_NETWORK = {"seos": SEOS, "ssev": SSEV, "email": EMAIL}
+"""Default schedules; an installation sets its own."""
+
+
+def has_try_left(schedule: Schedule, failed: int) -> bool:
+    """Tell whether another try follows after `failed` failed ones."""
+    return schedule.endless or failed <= len(schedule.delays)

@@ -30,6 +30,8 @@ STOP_SECONDS = 3.0
 answer must not keep it. What is not done by then is given back and done after the next start."""
 IDLE_SECONDS = 5.0
 """How long a worker sleeps when nothing wakes it: the net under the wake-up."""
+TROUBLE_SECONDS = 1.0
+"""How long the queue is left alone after it failed, on a full disk for one."""
 
 FAILURES = retry.Schedule(delays=(5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0), jitter=0.2)
 """For tasks that fail inside: after the last try a person is asked."""
@@ -80,7 +82,7 @@ class Service:
         at_work: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as group:
             while await self._free_hand(hands, stop):
-                claims = await self._claim(kinds)
+                claims = await self._claim(kinds, stop)
                 if not claims:
                     hands.release()
                     await _first(self._idle(), stop)
@@ -99,11 +101,13 @@ class Service:
         await _first(hands.acquire(), stop)
         return not stop.is_set()
 
-    async def _claim(self, kinds: tuple[TaskKind, ...]) -> tuple[Claim, ...]:
+    async def _claim(self, kinds: tuple[TaskKind, ...], stop: asyncio.Event) -> tuple[Claim, ...]:
         try:
             return await self._tasks.claim(kinds, 1, LEASE_SECONDS)
         except DepeshaError as error:
             self._observer.trouble("queue", error.code)
+            # Work that is due and cannot be claimed would be asked for many times a second.
+            await _first(self._clock.sleep(TROUBLE_SECONDS), stop)
             return ()
 
     async def _idle(self) -> None:

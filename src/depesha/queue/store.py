@@ -127,7 +127,7 @@ def _admit(transaction: Transaction, new: NewMessage) -> None:
         values = [value for key in keys for value in (key, row)]
         if transaction.run(_CLAIMS[len(keys)], *values) != len(keys):
             for known, holder in _holders(transaction, keys):
-                if holder != row and not may_share(known, new.state):
+                if holder != row and not may_share(known, new):
                     raise _TakenError(known)
     add_tasks(transaction, new.id, new.tasks, new.evidence.at)
     append(transaction, new.evidence)

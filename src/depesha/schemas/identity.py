@@ -14,7 +14,7 @@ from depesha.schemas.lifecycle import InboundState
 if TYPE_CHECKING:
     from depesha.schemas.envelope import Envelope
     from depesha.schemas.ids import Digest, Guid
-    from depesha.schemas.message import Message
+    from depesha.schemas.message import Message, NewMessage
 
 BY = {"t": "transport", "d": "document", "c": "content"}
 """First letter of a key, and the identity it stands for, strongest first."""
@@ -55,13 +55,14 @@ def held_keys(message: Message) -> tuple[str, ...]:
     return (*identities(message.arrival), *others)
 
 
-def may_share(holder: Known, state: InboundState) -> bool:
-    """Tell whether a message stored first in `state` may stand beside the holder of its key.
+def may_share(holder: Known, new: NewMessage) -> bool:
+    """Tell whether a message may be stored beside the holder of one of its keys.
 
     The same words and files without the sender's number may be a new document (a form sent each
     week): the check holds it for a person, so it must be there to be found.
     """
-    return state is InboundState.HELD and holder.by == "content" and not holder.numbered
+    sure = holder.by != "content" or (holder.numbered and is_numbered(new.arrival))
+    return new.state is InboundState.HELD and not sure
 
 
 def known_as(

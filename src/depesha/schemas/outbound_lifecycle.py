@@ -299,13 +299,9 @@ def judge_outbound(
     if new is None and asked:
         new = ANSWERED.get((state, event))
     if new is not None:
-        return Judgement(
-            state=new, hearing=Hearing.NO_NEWS if new is state else Hearing.APPLIED
-        )
+        return Judgement(state=new, hearing=Hearing.NO_NEWS if new is state else Hearing.APPLIED)
     contradicts = (state, event) in CONTRADICTIONS
-    return Judgement(
-        state=state, hearing=Hearing.CONTRADICTS if contradicts else Hearing.NO_NEWS
-    )
+    return Judgement(state=state, hearing=Hearing.CONTRADICTS if contradicts else Hearing.NO_NEWS)
 
 
 def event_of(outcome: Outcome) -> OutboundEvent:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Literal
 from babel.messages.pofile import read_po
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from depesha.schemas.lifecycle import InboundState
     from depesha.schemas.verdict import Finding
 
@@ -60,7 +62,7 @@ def sentence(finding: Finding, language: str, audience: Audience) -> str:
         for name, value in finding.facts
         if value and (audience != "peer" or name in PEER_SAFE)
     }
-    return _DETAILS.sub(lambda match: _told(match[1], facts), words[f"{audience}.{finding.reason}"])
+    return fill(words[f"{audience}.{finding.reason}"], facts)
 
 
 def state_name(state: InboundState, language: str) -> str:
@@ -84,7 +86,29 @@ def catalogue(language: str) -> dict[str, str]:
     return dict(_words(language))
 
 
-def _told(details: str, facts: dict[str, str]) -> str:
+def fill(text: str, facts: Mapping[str, str]) -> str:
+    """Return a text whose brackets hold those details only whose facts are known. Never raises."""
+    return _DETAILS.sub(lambda match: _told(match[1], facts), text)
+
+
+def plain(value: str) -> str:
+    """Return a text from outside fit to stand in a sentence: nothing unseen, not too long."""
+    seen = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value)
+    return seen if len(seen) <= _LONGEST else seen[:_LONGEST] + "…"
+
+
+def read_words(language: str, *folders: str) -> dict[str, str]:
+    """Read one file of words of a known language; slow, so keep what it returns."""
+    file = files("depesha.schemas").joinpath("words", *folders, f"{language}.po")
+    with file.open("rb") as opened:
+        return {
+            str(message.id): str(message.string)
+            for message in read_po(opened, locale=language)
+            if message.id
+        }
+
+
+def _told(details: str, facts: Mapping[str, str]) -> str:
     """Return the bracket of a sentence with those details whose facts are known."""
     known = [
         detail.format_map(facts)
@@ -97,8 +121,7 @@ def _told(details: str, facts: dict[str, str]) -> str:
 def _spoken(name: str, value: str, words: dict[str, str]) -> str:
     if name in _CODED:
         return words.get(f"{_CODED[name]}.{value}", value)
-    plain = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value)
-    return plain if len(plain) <= _LONGEST else plain[:_LONGEST] + "…"
+    return plain(value)
 
 
 def _words(language: str) -> dict[str, str]:
@@ -107,9 +130,4 @@ def _words(language: str) -> dict[str, str]:
 
 @cache
 def _load(language: str) -> dict[str, str]:
-    with (files("depesha.schemas") / "words" / f"{language}.po").open("rb") as file:
-        return {
-            str(message.id): str(message.string)
-            for message in read_po(file, locale=language)
-            if message.id
-        }
+    return read_words(language)

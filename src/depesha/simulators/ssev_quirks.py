@@ -26,8 +26,6 @@ class SsevQuirks:
     """SOAP answers as text/xml instead of MTOM."""
     inline_below: int = 0
     """Binary content shorter than this stands inline in an MTOM answer."""
-    unpaged_total: bool = True
-    """`length` without `limit` is rows plus offset (facts 2.7)."""
 
     token_seconds: int = 3600
     link_seconds: int = 3600

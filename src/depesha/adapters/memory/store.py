@@ -43,7 +43,7 @@ class MemoryStore:
             raise WrongStateError("a message cannot be stored first in this state")
         message = first(new)
         keys = held_keys(message)
-        if taken := [known for known in self._holders(keys) if not may_share(known, new.state)]:
+        if taken := [known for known in self._holders(keys) if not may_share(known, new)]:
             return taken[0]
         self._state.messages[new.id] = message
         for key in keys:
