@@ -47,7 +47,7 @@ crash: setup ## kill the gateway at every committed step and between them
 	@$(BIN)/python tests/crash/run.py $(ARGS)
 
 attack: setup ## the attack corpus against the running endpoint
-	@$(BIN)/python tests/attack/run.py $(ARGS)
+	@$(BIN)/python -m tests.attack.run $(ARGS)
 
 fuzz: setup ## 10,000 random and mutated documents against the running endpoint; ARGS="--seed 1"
 	@$(BIN)/python -m tests.attack.fuzz $(ARGS)

@@ -90,6 +90,13 @@ class StorageError(DepeshaError):
     code = "STORAGE"
 
 
+class UnsaidError(DepeshaError):
+    """The message is durable, but no answer would be true: the caller is left without one."""
+
+    temporary = True
+    code = "UNSAID"
+
+
 class UnknownMessageError(DepeshaError):
     """No message has this identity."""
 

@@ -50,7 +50,8 @@ class Intake(Protocol):
 
     `reply` turns an answer into the exact bytes for the wire; the gateway calls it before it
     commits, keeps the bytes as evidence, and returns them once they are durable. Raises
-    `StorageError` where nothing could be made durable: then nothing may be answered (law 2).
+    `StorageError` where nothing could be made durable: then nothing may be answered (law 2), and
+    `UnsaidError` where it was, but no answer would be true: the caller then gets none either.
     """
 
     async def receive(self, arrival: Arrival, reply: Reply) -> bytes:
@@ -294,7 +295,10 @@ class TaskQueue(Protocol):
         """List what waits for a person, oldest first."""
 
     async def unpark(self, task_id: int, evidence: NewEvidence) -> None:
-        """Make a parked task due at once; raise `UnknownMessageError`."""
+        """Make a parked task due at once; raise `UnknownMessageError`.
+
+        The evidence row is given the message the task belongs to.
+        """
 
     async def wait(self, seconds: float) -> None:
         """Return when new work was stored, a task fell due, or after `seconds`."""
@@ -307,7 +311,10 @@ class ParkedTasks(Protocol):
         """List what waits for a person, oldest first."""
 
     async def unpark(self, task_id: int, evidence: NewEvidence) -> None:
-        """Make a parked task due at once; raise `UnknownMessageError`."""
+        """Make a parked task due at once; raise `UnknownMessageError`.
+
+        The evidence row is given the message the task belongs to.
+        """
 
 
 class Journal(Protocol):
@@ -339,7 +346,8 @@ class BlobStore(Protocol):
         """Keep bytes, or move a file in; return its digest.
 
         `durable`: on disk, folder entry included, when this returns. Otherwise the bytes may be
-        gone after a power cut and must be derivable from a durable blob. Raises `StorageError`.
+        gone after a power cut and must be derivable from a durable blob. Raises `StorageError`;
+        the file that was to be moved in is removed then, too.
         """
 
     def path(self, digest: Digest) -> Path | None:
@@ -367,7 +375,10 @@ class Quarantine(Protocol):
         """Return the clear bytes for a person who may see them; raise `StorageError`."""
 
     def shred(self, now: datetime) -> tuple[Digest, ...]:
-        """Destroy the keys of what is past its time; return what was shredded."""
+        """Destroy every key that is past its time; return what was shredded.
+
+        Each destruction and its evidence are one transaction. Safe to repeat.
+        """
 
 
 # --- the world ------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from tests.attack.verifier import Judged, judge
 WORKERS: Final = 3
 SETTINGS: Final = {"networks.seos": {"register_refresh_seconds": 5.0}}
 _FETCHES: Final = 8
+_FEW: Final = 50
 
 
 @dataclass(slots=True)
@@ -133,16 +135,22 @@ async def judge_stored(made: Stand, report: Report, failures: Path) -> None:
         )
 
     fetched = await asyncio.gather(*(fetch(message) for message in admitted))
-    loop = asyncio.get_running_loop()
-    with ProcessPoolExecutor(2) as pool:
-        jobs = (
-            loop.run_in_executor(pool, judge, fetched[start : start + 50])
-            for start in range(0, len(fetched), 50)
-        )
-        for found in await asyncio.gather(*jobs):
-            report.faults += found
+    report.faults += await _judge_all(fetched)
     _keep(report, fetched, failures)
     report.figures.append(f"signatures of {len(admitted)} admitted messages judged by signxml")
+
+
+async def _judge_all(messages: Sequence[Judged]) -> list[str]:
+    """Judge in two processes, or here where there are few."""
+    if len(messages) <= _FEW:
+        return await asyncio.to_thread(judge, messages)
+    loop = asyncio.get_running_loop()
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        jobs = (
+            loop.run_in_executor(pool, judge, messages[start : start + _FEW])
+            for start in range(0, len(messages), _FEW)
+        )
+        return [fault for found in await asyncio.gather(*jobs) for fault in found]
 
 
 def _unlawful(message: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ be pointed at a gateway it did not start itself.
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
 import ssl
@@ -305,10 +306,11 @@ class Stand:
     ) -> Came:
         """Send a body to the partners' listener."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
+        data = io.BytesIO(body) if isinstance(body, bytes) else body
         sent = {"Content-Type": CONTENT_TYPE, "SOAPAction": ACTION, **named}
         try:
             async with self._sessions[who].post(
-                self.gateway.seos_url, data=body, headers=sent
+                self.gateway.seos_url, data=data, headers=sent
             ) as response:
                 status, answer = response.status, await response.read()
         except (aiohttp.ClientError, ConnectionError, TimeoutError):

@@ -12,11 +12,11 @@ import pytest
 
 from depesha.errors import ConflictError, LostLeaseError, UnknownMessageError, WrongStateError
 from depesha.schemas.envelope import Party
-from depesha.schemas.facts import Arrival, Known
+from depesha.schemas.facts import Arrival, Known, SignatureFacts
 from depesha.schemas.ids import MessageId
 from depesha.schemas.lifecycle import InboundEvent, InboundState
 from depesha.schemas.message import Change, EvidenceKind, Message, Query, Stored, TaskKind
-from depesha.schemas.verdict import Rejection, finding
+from depesha.schemas.verdict import Hold, Rejection, finding
 from tests.support.memory import (
     BODIES,
     CHECKS,
@@ -371,3 +371,25 @@ async def test_counts_tell_what_stands_where(memory: Body) -> None:
     await memory.tasks.park(claim, "няма отговор", evidence(1, EvidenceKind.PARKED))
     counts = await memory.store.counts()
     assert (counts.tasks_due, counts.parked) == (1, 1)
+
+
+async def test_the_unproved_hold_no_identity_and_of_two_only_one_is_admitted_later(
+    memory: Body,
+) -> None:
+    """Law 4: a forger takes nothing; two rechecks at once cannot both admit the same document."""
+    proved = arrival(1)
+    unproved = replace(
+        proved, signature=SignatureFacts(finding=finding(Hold.DIRECTORY_UNAVAILABLE))
+    )
+    for number in (1, 2):
+        new = new_message(number, state=InboundState.HELD, arrived=unproved)
+        assert isinstance(await memory.store.admit(new), Stored)
+    assert await memory.store.known(proved) == ()
+    passed = step(1, InboundEvent.CHECKED_PASSED, EvidenceKind.RECHECKED)
+    await memory.store.change(replace(passed, arrival=proved))
+    (*_, document, _content) = await memory.store.known(proved)
+    assert document.message_id == id_of(1)
+    late = step(2, InboundEvent.CHECKED_PASSED, EvidenceKind.RECHECKED)
+    with pytest.raises(ConflictError):
+        await memory.store.change(replace(late, arrival=proved))
+    assert (await memory.store.get(id_of(2))).state is InboundState.HELD

@@ -31,7 +31,6 @@ AWAY = Deferred(code="UNREACHABLE", public="nobody answers", blame=Blame.NETWORK
 BROKEN = Unclear(code="BROKEN_OFF", public="the exchange broke off")
 NEVER = Refused(code="UNKNOWN_DOCUMENT", public="the peer knows it not")
 WAITING = {DocumentStatus.WAITING, DocumentStatus.ALREADY_RECEIVED}
-LAST_WORDS = {DocumentStatus.REGISTERED, DocumentStatus.REJECTED}
 FINAL = {
     S.ACKNOWLEDGED,
     S.REFUSAL_ACKNOWLEDGED,
@@ -58,9 +57,7 @@ def _arrival(house: House, count: int, event: tuple[object, ...]) -> Arrival:
     assert isinstance(document, int)
     assert isinstance(content, int)
     data = PDF + f"{content}".encode() + (b"" if infected else EICAR)
-    made = house.arrival(
-        100 + count, data, transport=transport, document=document, content=content
-    )
+    made = house.arrival(100 + count, data, transport=transport, document=document, content=content)
     if numbered or made.envelope is None:
         return made
     bare = DocumentReference(guid=made.envelope.document.guid)
@@ -112,17 +109,22 @@ def _documents(message: Message) -> set[str]:
     return {message.envelope.document.guid, *message.other_documents}
 
 
+def _heard(house: House) -> set[str]:
+    """Documents whose sender was told a number, a refusal or an end: by a call or an answer."""
+    answers = [said for said in house.said if isinstance(said, StatusAnswer)]
+    words = [*answers, *house.sender.told]
+    return {answer.document.guid for answer in words if answer.status not in WAITING}
+
+
 def _owned(house: House) -> None:
     """Each message that is not at its end has work that is due once, or stands in a list."""
-    tasks = [task for task in house.state.tasks.values()]
-    told = {answer.document.guid for answer in house.sender.told}
+    tasks = list(house.state.tasks.values())
+    told = _heard(house)
     for message in house.state.messages.values():
         own = [task for task in tasks if task.message_id == message.id]
         kinds = {task.kind for task in own}
         if message.state is S.HELD:  # in the list of what is held; and if it can end by itself:
-            retried = any(
-                isinstance(c.verdict, Held) and c.verdict.retry for c in message.checks
-            )
+            retried = any(isinstance(c.verdict, Held) and c.verdict.retry for c in message.checks)
             assert not retried or T.RECHECK in kinds
         elif message.state in {S.REGISTERED, S.REFUSED}:
             waiting = {task.payload["document"] for task in own if task.kind is T.NOTICE}
@@ -159,15 +161,6 @@ async def _heal(house: House) -> None:
         await house.work()
 
 
-def _all_heard(house: House) -> None:
-    waiting, told = set[str](), set[str]()
-    for said in house.said:
-        if isinstance(said, StatusAnswer):
-            (waiting if said.status in WAITING else told).add(said.document.guid)
-    told |= {a.document.guid for a in house.sender.told if a.status in LAST_WORDS}
-    assert waiting <= told
-
-
 async def _story(events: list[tuple[object, ...]], folder: Path) -> None:
     house = House(folder)
     for count, event in enumerate(events):
@@ -176,7 +169,9 @@ async def _story(events: list[tuple[object, ...]], folder: Path) -> None:
     await _heal(house)
     assert {message.state for message in house.state.messages.values()} <= FINAL
     assert not house.state.tasks
-    _all_heard(house)
+    answers = [said for said in house.said if isinstance(said, StatusAnswer)]
+    waiting = {answer.document.guid for answer in answers if answer.status in WAITING}
+    assert waiting <= _heard(house)
     assert await house.journal.verify() >= len(house.state.messages)
 
 

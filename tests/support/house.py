@@ -204,6 +204,7 @@ class House:
         known = replace(
             memory.arrival(number, content=content, envelope_=letter),
             original=original,
+            received_at=self.clock.now() - timedelta(seconds=10),
             contents=tuple(
                 ContentFacts(attachment=a, detected="application/pdf", safe_name=a.name)
                 for a in attachments

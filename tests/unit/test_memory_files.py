@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 from collections.abc import AsyncIterator
@@ -87,6 +88,23 @@ def test_what_the_disk_refuses_is_a_storage_error(blobs: FileBlobs, tmp_path: Pa
         assert str(tmp_path) not in str(refusal.value)
     with pytest.raises(StorageError):
         blobs.remove(digest)
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_a_full_disk_is_not_kept_full_by_what_it_refused(
+    blobs: FileBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, as_file: bool
+) -> None:
+    source = blobs.spool()
+    if as_file:
+        source.write_bytes(b"data")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError):
+        blobs.put(source if as_file else b"data")
+    assert [path for path in files(tmp_path) if path.is_file()] == []
 
 
 def test_bytes_put_again_are_not_retired(blobs: FileBlobs, clock: HandClock) -> None:

@@ -9,7 +9,7 @@ import pytest
 from lxml import etree
 
 from depesha.adapters.seos import soap
-from depesha.errors import PeerError, WireError
+from depesha.errors import PeerError, StorageError, WireError
 from depesha.schemas.wire.seos import SERVICE
 
 Unwrap = Callable[[bytes], bytes]
@@ -144,3 +144,12 @@ def test_a_fault_is_a_fault_on_both_sides() -> None:
     assert told == "Невалиден <документ>"
     with pytest.raises(PeerError):
         soap.unwrap_answer(fault)
+
+
+def test_a_document_that_fills_the_disk_with_its_last_piece_leaves_nothing(tmp_path: Path) -> None:
+    source, into = tmp_path / "body", tmp_path / "document"
+    source.write_bytes(soap.wrap_request(TEXT.encode()))
+    into.symlink_to("/dev/full")
+    with pytest.raises(StorageError):
+        soap.unwrap_request(source, lambda: into)
+    assert not into.is_symlink()

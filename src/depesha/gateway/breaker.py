@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, assert_never
 
 from depesha.errors import Blame
-from depesha.schemas.dispatch import AttemptOutcome, ChannelHealth, Circuit
+from depesha.schemas.dispatch import AttemptOutcome
+from depesha.schemas.route import ChannelHealth, Circuit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

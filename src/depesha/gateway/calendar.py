@@ -101,7 +101,7 @@ class WorkingCalendar:
         return self.working_day_from(self.counting_from(received) + days * _DAY)
 
     def day_if_by(self, handed_over: datetime, cut_off: time) -> date:
-        """Return the working day on which something leaves, if handed over by `cut_off` (DDL-02)."""
+        """Return the working day of leaving for what is handed over by `cut_off` (DDL-02)."""
         day = self.working_day_from(self.day_of(handed_over))
         late = handed_over > self._utc(day, cut_off)
         return self.working_day_from(day + _DAY) if late else day

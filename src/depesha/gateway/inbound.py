@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from depesha.errors import StorageError
+from depesha.errors import StorageError, UnsaidError
 from depesha.gateway import acknowledge
 from depesha.gateway.checks.chain import Chain, Examination, Result
 from depesha.schemas.answer import (
@@ -104,7 +104,8 @@ class Inbound:
         if examination.repeat is not None:
             return await self._again(arrival, examination.repeat, reply, now)
         state = _first_state(examination)
-        wire = await reply(_first_answer(arrival, state, examination.checks))
+        unsaid = state is InboundState.HELD and arrival.envelope is None
+        wire = b"" if unsaid else await reply(_first_answer(arrival, state, examination.checks))
         self._checkpoint.reached(Step.ANSWER_SIGNED)
         new = self._new_message(arrival, state, examination, wire, now)
         stored = await self._store.admit(new)
@@ -113,6 +114,9 @@ class Inbound:
         self._checkpoint.reached(Step.STORED)
         seconds = self._clock.monotonic() - started
         self._observer.stored(new.id, arrival.network, state, seconds)
+        if unsaid:
+            # Our own reader failed: a refusal would be untrue, and so would "received".
+            raise UnsaidError("the message is kept, and nothing true can be said about it yet")
         return wire
 
     def _new_message(

@@ -7,6 +7,7 @@ ended is thrown away by the store. Nothing here decides when: that is `retry.py`
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
 from depesha.errors import StorageError
@@ -14,6 +15,7 @@ from depesha.gateway import acknowledge, retry
 from depesha.gateway.checks.chain import Chain, Examination, Result
 from depesha.gateway.tasks import QUARANTINE_AFTER, STATES, documents_of, notices
 from depesha.schemas.answer import DocumentStatus
+from depesha.schemas.identity import is_proved
 from depesha.schemas.ids import guid
 from depesha.schemas.lifecycle import InboundEvent, InboundState
 from depesha.schemas.message import (
@@ -29,8 +31,6 @@ from depesha.schemas.outcome import Deferred, Delivered, Outcome, Refused, Uncle
 from depesha.schemas.steps import Step
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from depesha.gateway.retry import Schedule
     from depesha.gateway.tasks import FollowUps
     from depesha.ports import (
@@ -50,6 +50,10 @@ if TYPE_CHECKING:
         Threads,
         Webhooks,
     )
+
+ANSWER_FIRST = timedelta(seconds=1)
+"""A registry may number a message within milliseconds: the sender shall have read our answer to it
+before a notice says more."""
 
 WAITS_FOR_EARLIER = (1.0, 30.0)
 """Seconds a later notice waits while the number itself is not yet taken: as long again as it has
@@ -132,6 +136,10 @@ class Labour:
         ends = {DocumentStatus.CLOSED, DocumentStatus.STOPPED}
         if status in ends and message.acknowledged_at is None:
             return await self._after_the_number(claim)
+        soonest = message.received_at + ANSWER_FIRST
+        if self._clock.now() < soonest:
+            await self._tasks.defer(claim, soonest, tried=False)
+            return "deferred"
         self._checkpoint.reached(Step.NOTICE_CLAIMED)
         document = guid(claim.payload["document"])
         notice = acknowledge.notice(message, status, document)
@@ -266,8 +274,11 @@ class Labour:
                 entering = self._follow_ups.on_entering(InboundState.ADMITTED, now, retry=False)
                 return InboundEvent.CHECKED_PASSED, entering
             case Result.REJECTED | Result.REPEATED:
-                told = notices(documents_of(message), DocumentStatus.REJECTED, now)
                 entering = self._follow_ups.on_entering(InboundState.REJECTED, now, retry=False)
+                told: tuple[NewTask, ...] = ()
+                # A repeat is told by the first one's notices; a forgery is not its sender's.
+                if examination.rejection is not None and is_proved(examination.case.arrival):
+                    told = notices(documents_of(message), DocumentStatus.REJECTED, now)
                 return InboundEvent.CHECKED_REJECTED, (*told, *entering)
             case Result.HELD:
                 if not examination.retry:

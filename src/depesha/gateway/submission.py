@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from depesha.schemas import mediatypes
-from depesha.schemas.dispatch import Defect, Dispatch, Mark, Reasoned, reasoned
+from depesha.schemas.dispatch import Defect, Dispatch, Mark
 from depesha.schemas.facts import ContentFacts
+from depesha.schemas.route import Reasoned, reasoned
 
 DEFAULT_KINDS = frozenset(
     {

@@ -35,6 +35,16 @@ def disk() -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def _gone_on_failure(file: Path) -> Iterator[None]:
+    """Remove a file that could not be moved in: on a full disk it would keep the disk full."""
+    try:
+        yield
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+
+
 def sync_folder(folder: Path) -> None:
     """Make the entries of a folder durable."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -140,20 +150,22 @@ class FileBlobs:
         place = self._place(name)
         if not self._have(place, name, len(data), durable=durable):
             spool = self.spool()
-            write_file(spool, data, self._clock.now(), durable=durable)
-            self._move(spool, place, durable=durable)
+            with _gone_on_failure(spool):
+                write_file(spool, data, self._clock.now(), durable=durable)
+                self._move(spool, place, durable=durable)
         return name
 
     def _put_file(self, source: Path, *, durable: bool) -> Digest:
-        name = file_digest(source)
-        place = self._place(name)
-        if self._have(place, name, source.stat().st_size, durable=durable):
-            source.unlink()
-            return name
-        _stamp(source, self._clock.now())
-        if durable:
-            sync_file(source)
-        self._move(source, place, durable=durable)
+        with _gone_on_failure(source):
+            name = file_digest(source)
+            place = self._place(name)
+            if self._have(place, name, source.stat().st_size, durable=durable):
+                source.unlink()
+                return name
+            _stamp(source, self._clock.now())
+            if durable:
+                sync_file(source)
+            self._move(source, place, durable=durable)
         return name
 
     def _move(self, source: Path, place: Path, *, durable: bool) -> None:

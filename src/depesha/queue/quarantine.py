@@ -23,8 +23,9 @@ from depesha.queue import statements as sql
 from depesha.queue.blobs import FileBlobs, disk, sync_folder
 from depesha.queue.db import Database
 from depesha.queue.lane import Transaction
-from depesha.queue.rows import to_micros
+from depesha.queue.rows import append, to_micros
 from depesha.schemas.ids import Digest, digest
+from depesha.schemas.message import shredding
 from depesha.schemas.steps import Step
 
 MOMENT = timedelta(minutes=3)
@@ -89,12 +90,18 @@ class FileQuarantine:
             return b"".join(_decrypted(file, key, digest))
 
     def shred(self, now: datetime) -> tuple[Digest, ...]:
-        """See `Quarantine.shred`. Key rows are overwritten, and the log emptied."""
-        limit = to_micros(now)
+        """See `Quarantine.shred`. Key rows are overwritten, and the log emptied.
+
+        A long backlog takes several transactions, so that other writers need not wait for all.
+        """
+        shredded: list[Digest] = []
         with self._one_at_a_time:
-            shredded = self._db.write_blocking(lambda t: _destroy(t, limit))
-            self._sweep(shredded)
-        return shredded
+            while True:
+                some = self._db.write_blocking(lambda t: _destroy(t, now))
+                self._sweep(some)
+                shredded += some
+                if len(some) < _SHRED_AT_ONCE:
+                    return tuple(shredded)
 
     def sweep(self) -> None:
         """Remove files without a key: what a crash left between two steps. Call at start."""
@@ -137,13 +144,15 @@ class FileQuarantine:
         sync_folder(self._folder)
 
 
-def _destroy(transaction: Transaction, limit: int) -> tuple[Digest, ...]:
-    rows = transaction.all(sql.PAST_KEYS, limit, _SHRED_AT_ONCE)
-    for row in rows:
-        transaction.run(sql.DESTROY_KEY, row[0])
-    if rows:
+def _destroy(transaction: Transaction, now: datetime) -> tuple[Digest, ...]:
+    rows = transaction.all(sql.PAST_KEYS, to_micros(now), _SHRED_AT_ONCE)
+    gone = tuple(Digest(row[0]) for row in rows)
+    for name in gone:
+        transaction.run(sql.DESTROY_KEY, name)
+        append(transaction, shredding(name, now))
+    if gone:
         transaction.later(sql.EMPTY_LOG)
-    return tuple(Digest(row[0]) for row in rows)
+    return gone
 
 
 def _nonce(number: int, *, last: bool) -> bytes:

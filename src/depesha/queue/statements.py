@@ -48,6 +48,7 @@ DEFER_TASK = """UPDATE tasks SET due_at = ?, lease = NULL, attempts = attempts -
 PARK_TASK = "UPDATE tasks SET parked_at = ?, reason = ?, lease = NULL WHERE id = ? AND lease = ?"
 PARKED_TASKS = """SELECT id, kind, message_id, reason, parked_at, attempts FROM tasks
   WHERE parked_at IS NOT NULL ORDER BY parked_at LIMIT ?"""
+MESSAGE_OF_PARKED = "SELECT message_id FROM tasks WHERE id = ? AND parked_at IS NOT NULL"
 UNPARK_TASK = """UPDATE tasks SET parked_at = NULL, reason = '', due_at = ?
   WHERE id = ? AND parked_at IS NOT NULL"""
 NEXT_DUE = "SELECT min(due_at) FROM tasks WHERE kind = ? AND parked_at IS NULL"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from heapq import merge
 from itertools import islice
 
-from depesha.errors import LostLeaseError, UnknownMessageError, WrongStateError
+from depesha.errors import ConflictError, LostLeaseError, UnknownMessageError, WrongStateError
 from depesha.ports import Clock
 from depesha.queue import statements as sql
 from depesha.queue.bell import Bell
@@ -28,7 +28,7 @@ from depesha.schemas.identity import (
     may_share,
 )
 from depesha.schemas.ids import Digest, Guid, MessageId
-from depesha.schemas.lifecycle import FIRST_STATES, InboundState
+from depesha.schemas.lifecycle import FIRST_STATES, InboundEvent, InboundState
 from depesha.schemas.message import (
     Change,
     Claim,
@@ -173,7 +173,7 @@ def _change(transaction: Transaction, change: Change) -> Message:
         complete(transaction, change.completes)
     after = apply(before, change)
     if after is not before:
-        _write(transaction, row, before, after)
+        _write(transaction, row, before, after, change.event)
     add_tasks(transaction, change.message_id, change.tasks, change.evidence.at)
     append(transaction, change.evidence)
     return after
@@ -185,7 +185,13 @@ def complete(transaction: Transaction, claim: Claim) -> None:
         raise LostLeaseError("the lease of this task has passed to another worker")
 
 
-def _write(transaction: Transaction, row: int, before: Message, after: Message) -> None:
+def _write(
+    transaction: Transaction,
+    row: int,
+    before: Message,
+    after: Message,
+    event: InboundEvent | None,
+) -> None:
     number = after.number
     transaction.run(
         sql.MOVE,
@@ -207,8 +213,10 @@ def _write(transaction: Transaction, row: int, before: Message, after: Message) 
         if key not in wanted:
             transaction.run(sql.RELEASE_IDENTITY, key, row)
     for key in wanted:
-        if key not in held:
-            transaction.run(sql.CLAIM_1, key, row)
+        if key in held or transaction.run(sql.CLAIM_1, key, row):
+            continue
+        if event is InboundEvent.CHECKED_PASSED:
+            raise ConflictError("another message took the same identity meanwhile")
 
 
 def _page(transaction: Transaction, query: Query) -> Page:

@@ -7,6 +7,7 @@ token is what fences: a worker that comes late finds another token, or none, and
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from depesha.errors import LostLeaseError, UnknownMessageError
@@ -99,9 +100,11 @@ class SqliteTasks:
         """See `TaskQueue.unpark`; due from the evidence's time on."""
 
         def release(transaction: Transaction) -> None:
-            if not transaction.run(sql.UNPARK_TASK, to_micros(evidence.at), task_id):
+            row = transaction.one(sql.MESSAGE_OF_PARKED, task_id)
+            if row is None:
                 raise UnknownMessageError("there is no such parked task")
-            append(transaction, evidence)
+            transaction.run(sql.UNPARK_TASK, to_micros(evidence.at), task_id)
+            append(transaction, replace(evidence, message_id=row[0]))
 
         await self._db.write(release)
         self._bell.ring()

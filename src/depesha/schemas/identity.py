@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from depesha.schemas.facts import Arrival, Known
 from depesha.schemas.lifecycle import InboundState
+from depesha.schemas.verdict import Hold
 
 if TYPE_CHECKING:
     from depesha.schemas.envelope import Envelope
@@ -23,10 +24,11 @@ BY = {"t": "transport", "d": "document", "c": "content"}
 def identities(arrival: Arrival) -> tuple[str, ...]:
     """Return the keys an arrival claims: transport, document, content, in this order.
 
-    An arrival without an envelope claims none.
+    An arrival without an envelope claims none, and neither does one whose signature was not
+    proved: whoever forges a sender's identities must not be able to hold them.
     """
     envelope = arrival.envelope
-    if envelope is None:
+    if envelope is None or not is_proved(arrival):
         return ()
     sender = envelope.sender.guid or envelope.sender.identifier
     keys = (
@@ -76,6 +78,18 @@ def known_as(
         document=document,
         numbered=numbered,
     )
+
+
+def is_proved(arrival: Arrival) -> bool:
+    """Tell whether the sender is who it says, as far as its network can prove it.
+
+    A network without signatures proves its senders by other means. Where only revocation is
+    unknown, signature and certificate were judged good.
+    """
+    signature = arrival.signature
+    if signature is None or signature.finding is None:
+        return True
+    return signature.finding.reason is Hold.REVOCATION_UNKNOWN
 
 
 def is_numbered(arrival: Arrival) -> bool:

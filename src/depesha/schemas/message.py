@@ -198,6 +198,20 @@ class Counts:
     blob_digests: tuple[Digest, ...] = ()
 
 
+def shredding(digest: Digest, at: datetime) -> NewEvidence:
+    """Return the row that goes with the destruction of a quarantine key.
+
+    It belongs to no message: several refused ones may have sent the same bytes.
+    """
+    return NewEvidence(
+        kind=EvidenceKind.SHREDDED,
+        at=at,
+        message_id=None,
+        actor="gateway",
+        facts={"digest": digest},
+    )
+
+
 def rejection_of(checks: tuple[CheckRecord, ...]) -> Finding | None:
     """Return the finding that refused the message, if one did."""
     return next((c.verdict.finding for c in checks if c.verdict.kind == "rejected"), None)

@@ -3,7 +3,7 @@
 Three rules. An event that does not follow from the present state raises `WrongStateError` with
 nothing changed. A try that was begun and has no outcome is UNCLEAR, never "not sent". Words from
 outside come in any order: `judge_outbound` says which are applied and which are kept as evidence
-only. The diagram in `docs/flow.md` is drawn from these tables and a test compares them.
+only. `outbound_diagram` draws these tables.
 
 The registry's case may be closed at once after sending; this state lives on (REG-11, LAT-05).
 """
@@ -41,7 +41,7 @@ class OutboundState(StrEnum):
     UNCLEAR = "UNCLEAR"
     """It may be there: the network is asked before anything else (law 3)."""
     PARKED = "PARKED"
-    """It may be there and the network cannot tell: a person decides."""
+    """It may be there and the network cannot tell: a person decides, or a late answer does."""
     UNDELIVERABLE = "UNDELIVERABLE"
     """Surely not there, and no road is left: a person finds another one (SND-08)."""
     RETURNED = "RETURNED"
@@ -67,12 +67,14 @@ class OutboundEvent(StrEnum):
     """No channel is left that may or can take it."""
     GIVEN_UP_ASKING = "GIVEN_UP_ASKING"
     """The network was asked and cannot tell."""
+    RULED_ABSENT = "RULED_ABSENT"
+    """A person found out by another road that it is not there."""
     RESUMED = "RESUMED"
     """A person says: try again."""
     RETURNED = "RETURNED"
     """A defect was found, or its author took it back."""
 
-    # What channels and people say of a try.
+    # What channels say of a try.
     ACCEPTED = "ACCEPTED"
     DELIVERED = "DELIVERED"
     DEFERRED = "DEFERRED"
@@ -80,7 +82,7 @@ class OutboundEvent(StrEnum):
     """By the channel: an error about the message, a bounce."""
     UNCLEAR = "UNCLEAR"
     ABSENT = "ABSENT"
-    """Asked, the network or a person says that it is not there."""
+    """Asked, the network says that it is not there."""
 
     # What the recipient says of the document.
     PEER_WAITING = "PEER_WAITING"
@@ -157,12 +159,13 @@ _STEPS: dict[tuple[OutboundState, OutboundEvent], OutboundState] = {
     (_S.UNCLEAR, _E.GIVEN_UP_ASKING): _S.PARKED,
     (_S.PARKED, _E.UNCLEAR): _S.UNCLEAR,
     (_S.PARKED, _E.ABSENT): _S.DEFERRED,
+    (_S.PARKED, _E.RULED_ABSENT): _S.DEFERRED,
     (_S.PARKED, _E.REFUSED): _S.REFUSED,
     (_S.UNDELIVERABLE, _E.RESUMED): _S.DEFERRED,
     (_S.UNDELIVERABLE, _E.RETURNED): _S.RETURNED,
     (_S.ACCEPTED, _E.REFUSED): _S.REFUSED,
-    (_S.ACCEPTED, _E.ABSENT): _S.PARKED,
-    (_S.DELIVERED, _E.ABSENT): _S.PARKED,
+    (_S.ACCEPTED, _E.RULED_ABSENT): _S.DEFERRED,
+    (_S.DELIVERED, _E.RULED_ABSENT): _S.DEFERRED,
     (_S.DELIVERED, _E.PEER_REGISTERED): _S.REGISTERED,
     (_S.DELIVERED, _E.PEER_DECLINED): _S.DECLINED,
     (_S.DELIVERED, _E.PEER_STOPPED): _S.STOPPED,
@@ -212,6 +215,8 @@ CONTRADICTIONS = frozenset(
         (_S.CLOSED, _E.PEER_DECLINED),
         (_S.CLOSED, _E.ABSENT),
         (_S.DELIVERED, _E.REFUSED),
+        (_S.DELIVERED, _E.ABSENT),
+        (_S.ACCEPTED, _E.ABSENT),
     }
 )
 """Words that cannot be squared with what stands: the recipient is asked before any is believed."""
@@ -261,7 +266,8 @@ class Hearing(StrEnum):
     NO_NEWS = "NO_NEWS"
     """It repeats what stands, or tells an earlier stage."""
     CONTRADICTS = "CONTRADICTS"
-    """The recipient is to be asked; where this was its answer already, a person decides."""
+    """The recipient is to be asked; where this was its answer already, a person decides (a
+    receipt and a later "not found" never lead to a second sending by themselves)."""
     NEVER_SENT = "NEVER_SENT"
     """About a document of which nothing ever left: not to be believed."""
 

@@ -71,9 +71,7 @@ class TimeStamper:
                 ),
                 "digest_algorithm": algos.DigestAlgorithm({"algorithm": "sha256"}),
                 "signed_attrs": attributes,
-                "signature_algorithm": algos.SignedDigestAlgorithm(
-                    {"algorithm": "sha256_rsa"}
-                ),
+                "signature_algorithm": algos.SignedDigestAlgorithm({"algorithm": "sha256_rsa"}),
                 "signature": self._key.sign(
                     attributes.untag().dump(), padding.PKCS1v15(), hashes.SHA256()
                 ),
@@ -93,11 +91,12 @@ def _attributes(info: bytes, certificate: Any, at: datetime) -> Any:
         [
             cms.CMSAttribute({"type": "content_type", "values": ["tst_info"]}),
             cms.CMSAttribute(
-                {"type": "signing_time", "values": [cms.Time({"utc_time": at.replace(microsecond=0)})]}
+                {
+                    "type": "signing_time",
+                    "values": [cms.Time({"utc_time": at.replace(microsecond=0)})],
+                }
             ),
-            cms.CMSAttribute(
-                {"type": "message_digest", "values": [hashlib.sha256(info).digest()]}
-            ),
+            cms.CMSAttribute({"type": "message_digest", "values": [hashlib.sha256(info).digest()]}),
             cms.CMSAttribute(
                 {
                     "type": "signing_certificate_v2",
@@ -135,9 +134,7 @@ def _certificate(key: rsa.RSAPrivateKey, at: datetime) -> x509.Certificate:
         .serial_number(1)
         .not_valid_before(at - timedelta(hours=1))
         .not_valid_after(at + timedelta(days=_DAYS))
-        .add_extension(
-            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True
-        )
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
         .sign(key, hashes.SHA256())
     )
 

@@ -64,7 +64,7 @@ class Files:
         size, sha256, malicious = await asyncio.to_thread(_look, path)
         scan = self._verdict(name, size, malicious=malicious)
         if scan is Scan.MALICIOUS:
-            path.unlink()
+            await asyncio.to_thread(path.unlink)
             return Uploaded(name=name, size=size, sha256="", blob=None, scan=scan)
         self._count += 1
         blob = Blob(

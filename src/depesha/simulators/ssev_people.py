@@ -1,4 +1,4 @@
-"""Profiles, logins, the target group matrix and templates of the simulated SSEV (facts 1, 3.3, 3.4).
+"""Profiles, logins, group matrix and templates of the simulated SSEV (facts 1, 3.3, 3.4).
 
 It looks up and never sends.
 """
@@ -94,7 +94,9 @@ class People:
         self._profiles[profile.profile_id] = profile
         return profile
 
-    def change(self, profile: Profile, *, activated: bool | None = None, quota: int | None = None) -> None:
+    def change(
+        self, profile: Profile, *, activated: bool | None = None, quota: int | None = None
+    ) -> None:
         """Switch a profile off or on, or give it another quota."""
         known = self._profiles[profile.profile_id]
         self._profiles[profile.profile_id] = replace(
@@ -165,7 +167,9 @@ class People:
     def by_certificate(self, certificate: bytes) -> Caller | None:
         """Return who calls with this certificate over SOAP (facts 7.2)."""
         wanted = thumbprint(certificate)
-        return self._caller(next((i for i in self._logins.values() if i.thumbprint == wanted), None))
+        return self._caller(
+            next((i for i in self._logins.values() if i.thumbprint == wanted), None)
+        )
 
     def by_oid(self, oid: str, client_id: str) -> Caller | None:
         """Return who calls under this OID and client id over REST (facts 2.4)."""

@@ -27,6 +27,11 @@ class SsevQuirks:
     inline_below: int = 0
     """Binary content shorter than this stands inline in an MTOM answer."""
 
+    timestamp_alone_signed: bool = False
+    """A signature over more than the Timestamp is refused (facts 11, question 12)."""
+    sha1_alone: bool = False
+    """Only RSA-SHA1 is taken, as the suite Basic256 says (facts 7.2)."""
+
     token_seconds: int = 3600
     link_seconds: int = 3600
     scanner_late: bool = False

@@ -189,7 +189,11 @@ class Shapes:
         fields: dict[str, Any] = {}
         for guid, value in message.fields.items():
             if known.get(guid, ("", ""))[0] == "FileComponent":
-                blobs = [self._state.files.get(i) for i in value or []] if isinstance(value, list) else []
+                blobs = (
+                    [self._state.files.get(i) for i in value or []]
+                    if isinstance(value, list)
+                    else []
+                )
                 fields[guid] = [self.blob(b, in_message=True) for b in blobs if b is not None]
             else:
                 fields[guid] = "" if value is None else value

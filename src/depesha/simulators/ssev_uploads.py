@@ -46,26 +46,13 @@ class Uploads:
 
     async def handle(self, request: web.Request, caller: Caller | None) -> web.StreamResponse:
         """Take one upload."""
-        if request.method != "POST":
-            return web.Response(status=405)
-        length = request.content_length
-        if length is None:
-            return web.Response(status=405)  # a server error in a POST (facts 2.6)
-        if length > REQUEST_BYTES:
-            return web.Response(status=404)  # the web server's 404.13
-        if caller is None:
-            return web.Response(status=401)
-        kind = request.query.get("type", "").lower()
-        if kind not in _KINDS:
-            return _refused(kind)
-        if not request.content_type.startswith("multipart/form-data"):
-            return web.json_response("Expected a multipart request.", status=400)
-        if not self._files.fits(caller.profile, length):
-            done = Uploaded(
-                name="", size=0, sha256="", blob=None, scan=Scan.NONE, no_space=True
-            )
+        refusal = _refusal(request, caller)
+        if refusal is not None or caller is None:
+            return refusal or web.Response(status=401)
+        if not self._files.fits(caller.profile, request.content_length or 0):
+            done = Uploaded(name="", size=0, sha256="", blob=None, scan=Scan.NONE, no_space=True)
             return web.json_response(self._shapes.uploaded(done))
-        return await self._take(request, caller, _KINDS[kind])
+        return await self._take(request, caller, _KINDS[request.query.get("type", "").lower()])
 
     async def _take(
         self, request: web.Request, caller: Caller, kind: BlobKind
@@ -134,6 +121,22 @@ class Uploads:
         if cut:
             await asyncio.to_thread(path.stat)  # what was written may leave first
             abort(request)
+
+
+def _refusal(request: web.Request, caller: Caller | None) -> web.Response | None:
+    """Return what speaks against an upload before a byte of it is read."""
+    length, kind = request.content_length, request.query.get("type", "").lower()
+    if request.method != "POST" or length is None:
+        return web.Response(status=405)  # a server error in a POST looks so (facts 2.6)
+    if length > REQUEST_BYTES:
+        return web.Response(status=404)  # the web server's 404.13
+    if caller is None:
+        return web.Response(status=401)
+    if kind not in _KINDS:
+        return _refused(kind)
+    if not request.content_type.startswith("multipart/form-data"):
+        return web.json_response("Expected a multipart request.", status=400)
+    return None
 
 
 def _refused(kind: str) -> web.Response:

@@ -126,17 +126,21 @@ def _own(
     sid: cms.SignerIdentifier, encoded: list[bytes]
 ) -> tuple[x509.Certificate, tuple[bytes, ...]]:
     """Find the signer's certificate by its own name for it; exactly one may fit."""
-    fitting, others = [], []
+    fitting: list[tuple[x509.Certificate, bytes]] = []
+    others: list[bytes] = []
     for der in encoded:
         try:
             read = x509.load_der_x509_certificate(der)
             fits = _fits(sid, read)
         except UNREADABLE as error:
             raise FormError("certificate-unreadable") from error
-        (fitting if fits else others).append((read, der))
+        if fits:
+            fitting.append((read, der))
+        else:
+            others.append(der)
     if len({der for _, der in fitting}) != 1:
         raise FormError("no-certificate" if not fitting else "several-certificates")
-    return fitting[0][0], tuple(der for _, der in others)
+    return fitting[0][0], tuple(others)
 
 
 def _fits(sid: cms.SignerIdentifier, certificate: x509.Certificate) -> bool:

@@ -9,6 +9,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -200,10 +201,8 @@ class Mailbox:
             return
         try:
             idle = await client.idle_start(timeout=seconds + self._account.command_seconds)
-            try:
+            with suppress(TimeoutError):  # nothing came: the poll's turn
                 await client.wait_server_push(timeout=seconds)
-            except TimeoutError:
-                pass  # nothing came: the poll's turn
             client.idle_done()
             await asyncio.wait_for(idle, self._account.command_seconds)
         except _LIBRARY as error:

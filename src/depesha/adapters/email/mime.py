@@ -26,7 +26,6 @@ BOUNDARY_CHARACTERS: Final = 70
 _PARSER: Final = BytesHeaderParser(policy=compat32)
 _NO_CHARSETS: Final = frozenset({"", "idna", "punycode", "undefined", "unicode-escape"})
 """Codecs of Python that are no charsets of mail, some of them slow on purpose-made bytes."""
-_BLANK: Final = re.compile(rb"[^A-Za-z0-9+/=]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +191,7 @@ def _boundary(headers: Message) -> bytes:
 
 def _decoded(body: bytes, encoding: str) -> bytes:
     if encoding == "base64":
-        packed = _BLANK.sub(b"", body)
+        packed = body.translate(None, b"\r\n\t ")
         try:
             return pybase64.b64decode(packed, validate=True)
         except (binascii.Error, ValueError) as error:

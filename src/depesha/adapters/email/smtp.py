@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +19,7 @@ from aiosmtplib.response import SMTPResponse
 
 from depesha.adapters.email.addresses import address
 from depesha.errors import Blame, DepeshaError, UnreachableError, WireError
+from depesha.ports import Threads
 from depesha.schemas.outcome import Deferred, Delivered, Outcome, Refused, Unclear
 
 _ENHANCED: Final = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
@@ -81,6 +83,8 @@ class _Progress:
     step: str = "connect"
     final: bool = False
     """The final dot may have left: from now on silence is unclear."""
+    writer: asyncio.StreamWriter | None = None
+    """Kept to the end: a forgotten one would close the connection."""
 
 
 class _Answer(Exception):  # noqa: N818 -- an answer that ends the dialogue, not a fault of ours
@@ -89,15 +93,22 @@ class _Answer(Exception):  # noqa: N818 -- an answer that ends the dialogue, not
         self.response = response
 
 
+class _NoTlsError(UnreachableError):
+    """The server would take the letter only in the clear: it gets none."""
+
+    code = "TLS_MISSING"
+
+
 class Submitter:
     """Hands in letters. One connection for each: a letter's fate never hangs on another's."""
 
-    def __init__(self, *, server: Server, tls: ssl.SSLContext) -> None:
+    def __init__(self, *, server: Server, tls: ssl.SSLContext, threads: Threads) -> None:
         """`tls` must verify certificates and host names; a laxer context is refused."""
         if tls.verify_mode is not ssl.CERT_REQUIRED or not tls.check_hostname:
             raise WireError("the TLS context for mail does not verify the server")
         self._server = server
         self._tls = tls
+        self._threads = threads
 
     async def offer(self) -> Offer:
         """Connect, log in and ask what the server takes. Safe to repeat.
@@ -117,11 +128,11 @@ class Submitter:
     async def send(self, dispatch: Dispatch) -> Outcome:
         """Try once. Never raises for the network's faults: they are outcomes.
 
-        `Delivered`: the server took it over and answers for it from now on; what becomes of it
+        `Delivered`, not proven: the server took it over and answers for it from now on; what becomes of it
         is told by delivery reports. `Unclear`: the connection broke after the final dot. Raises
         `WireError` for content that cannot travel: bare line ends, lines too long, eight bits.
         """
-        stuffed = await asyncio.to_thread(_stuffed, dispatch.content)
+        stuffed = await self._threads.run(_stuffed, dispatch.content)
         client, progress = self._client(), _Progress()
         try:
             return _outcome(await self._hand_in(client, dispatch, stuffed, progress), progress)
@@ -157,12 +168,12 @@ class Submitter:
         server = self._server
         await client.connect(timeout=server.connect_seconds)
         progress.step = "greeting"
-        await self._say(client, f"EHLO {server.hello_name}")
+        await client.ehlo(timeout=server.command_seconds)
         if not server.implicit_tls:
             if not client.supports_extension("starttls"):
-                raise UnreachableError("the mail server offers no TLS")
+                raise _NoTlsError("the mail server offers no TLS")
             await client.starttls(timeout=server.connect_seconds)
-            await self._say(client, f"EHLO {server.hello_name}")
+            await client.ehlo(timeout=server.command_seconds)
         if server.user:
             progress.step = "login"
             await client.login(server.user, server.password, timeout=server.command_seconds)
@@ -193,9 +204,8 @@ class Submitter:
         progress.step = "recipient"
         await self._say(client, " ".join(rcpt))
         progress.step = "content"
-        started = await self._say(client, "DATA", wanted=range(_START, _START + 1))
-        del started
-        await self._content(client, stuffed)
+        await self._say(client, "DATA", wanted=range(_START, _START + 1))
+        await self._content(client, stuffed, progress)
         progress.step, progress.final = "final", True
         # "." alone: the only bytes after which a server may call the letter its own.
         return await client.execute_command(b".", timeout=self._server.final_seconds)
@@ -203,9 +213,6 @@ class Submitter:
     async def _say(
         self, client: aiosmtplib.SMTP, line: str, wanted: range = _SUCCESS
     ) -> SMTPResponse:
-        if line.startswith("EHLO "):
-            # Through the library, which keeps what the server offers.
-            return await client.ehlo(line[5:], timeout=self._server.command_seconds)
         response = await client.execute_command(
             line.encode("ascii"), timeout=self._server.command_seconds
         )
@@ -213,13 +220,14 @@ class Submitter:
             raise _Answer(response)
         return response
 
-    async def _content(self, client: aiosmtplib.SMTP, stuffed: bytes) -> None:
+    async def _content(self, client: aiosmtplib.SMTP, stuffed: bytes, progress: _Progress) -> None:
         """Write all but the final dot, and return only when the kernel has taken every byte."""
         transport, protocol = client.transport, client.protocol
         if not isinstance(transport, asyncio.WriteTransport) or protocol is None:
             raise ConnectionResetError("the connection is gone")
         transport.set_write_buffer_limits(high=0)
         writer = asyncio.StreamWriter(transport, protocol, None, asyncio.get_running_loop())
+        progress.writer = writer
         for start in range(0, len(stuffed), _PIECE):
             writer.write(stuffed[start : start + _PIECE])
             async with asyncio.timeout(self._server.command_seconds):
@@ -229,11 +237,11 @@ class Submitter:
 
     async def _leave(self, client: aiosmtplib.SMTP) -> None:
         """Say goodbye where somebody listens; the letter's fate is known already."""
-        if not client.is_connected:
-            return
         try:
-            await client.quit(timeout=min(5.0, self._server.command_seconds))
-        except _BROKEN:
+            if client.is_connected:
+                with suppress(*_BROKEN):
+                    await client.quit(timeout=min(5.0, self._server.command_seconds))
+        finally:
             client.close()
 
 
@@ -254,13 +262,13 @@ def _outcome(response: SMTPResponse, progress: _Progress) -> Outcome:
         return Refused(code=code, public="the mail server refused the letter", receipt=receipt)
     if progress.final:
         if response.code in _SUCCESS:
-            return Delivered(receipt=receipt)
+            return Delivered(receipt=receipt, proven=False)
         return Unclear(code=code, public="the mail server's answer says nothing", receipt=receipt)
     told = "the mail server's answer cannot be understood"
     return Deferred(code=code, public=told, blame=Blame.THEIRS, receipt=receipt)
 
 
-def _broken(error: Exception, progress: _Progress) -> Deferred | Refused:
+def _broken(error: Exception, progress: _Progress) -> Deferred:
     """Judge a break before the final dot: surely not taken."""
     if isinstance(error, SMTPResponseException):
         response = SMTPResponse(error.code, error.message)

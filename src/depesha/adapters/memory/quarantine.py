@@ -10,6 +10,7 @@ from depesha.errors import StorageError
 from depesha.ports import Clock
 from depesha.schemas.ids import Digest
 from depesha.schemas.lifecycle import InboundState
+from depesha.schemas.message import shredding
 
 _MOMENT = timedelta(minutes=3)
 
@@ -50,4 +51,5 @@ class MemoryQuarantine:
         gone = tuple(name for name, (until, _data) in self._sealed.items() if until <= now)
         for name in gone:
             del self._sealed[name]
+            self._state.append(shredding(name, now))
         return gone

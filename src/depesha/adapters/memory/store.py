@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from depesha.adapters.memory.state import MemoryState
-from depesha.errors import UnknownMessageError, WrongStateError
+from depesha.errors import ConflictError, UnknownMessageError, WrongStateError
 from depesha.ports import Clock
 from depesha.schemas.change import apply, first
 from depesha.schemas.facts import Arrival, Known
@@ -18,7 +18,7 @@ from depesha.schemas.identity import (
     may_share,
 )
 from depesha.schemas.ids import Guid, MessageId
-from depesha.schemas.lifecycle import FIRST_STATES, InboundState
+from depesha.schemas.lifecycle import FIRST_STATES, InboundEvent, InboundState
 from depesha.schemas.message import (
     Change,
     Counts,
@@ -58,6 +58,10 @@ class MemoryStore:
         before = self._get(change.message_id)
         task = None if change.completes is None else state.held(change.completes)
         after = apply(before, change)
+        if change.event is InboundEvent.CHECKED_PASSED and any(
+            state.identities.get(key, after.id) != after.id for key in held_keys(after)
+        ):
+            raise ConflictError("another message took the same identity meanwhile")
         if task is not None:
             del state.tasks[task.task_id]
         state.messages[after.id] = after

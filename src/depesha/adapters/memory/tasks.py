@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from depesha.adapters.memory.state import MemoryState, Task
@@ -85,7 +86,7 @@ class MemoryTasks:
         if task is None or task.parked_at is None:
             raise UnknownMessageError("there is no such parked task")
         task.parked_at, task.reason, task.due_at = None, "", evidence.at
-        self._note(evidence)
+        self._note(replace(evidence, message_id=task.message_id))
         self._state.ring()
 
     async def wait(self, seconds: float) -> None:

@@ -11,6 +11,7 @@ is a crash between the write and the answer; then the line is whole, and the sam
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -97,7 +98,10 @@ class BuiltinRegistry:
         self._last: dict[int, int] = {}
         """Series (year, or 0) → last serial given."""
         self._end = 0
+        self._torn = False
+        """A line that the disk did not take whole may stand behind the end."""
         self._broken = False
+        """A failed fsync: what the disk holds is unknown."""
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -123,11 +127,13 @@ class BuiltinRegistry:
         """
         key = int(message_id, 16)
         with self._lock:
+            if self._file < 0:
+                raise StorageError("the built-in registry is closed")
             offset = self._offsets.get(key)
             if offset is not None:
                 return self._read(offset)
             if self._broken:
-                raise StorageError("the built-in registry could not be written; restart to go on")
+                raise _unknown_disk()
             day = self._day(message_id)
             series = day.year if self._template.yearly else 0
             serial = self._last.get(series, self._template.first - 1) + 1
@@ -141,7 +147,7 @@ class BuiltinRegistry:
         with self._lock:
             if self._file >= 0:
                 os.close(self._file)
-                self._file, self._broken = -1, True
+                self._file = -1
 
     def _day(self, message_id: MessageId) -> date:
         """The day of receipt; of now where the id does not tell (it is no UUIDv7)."""
@@ -175,23 +181,60 @@ class BuiltinRegistry:
         os.fsync(self._file)
 
     def _append(self, line: bytes, key: int) -> None:
+        self._cut()
+        self._torn = True
         try:
             written = os.pwrite(self._file, line, self._end)
-            if written != len(line):
-                raise OSError("the disk took only a part")  # noqa: TRY301 -- same way out
+        except OSError as error:
+            self._cut()
+            raise _not_taken(error.errno or 0) from error
+        if written != len(line):
+            self._cut()
+            raise _not_taken(errno.ENOSPC)
+        self._torn = False
+        try:
             os.fsync(self._file)
         except OSError as error:
-            # After a failed fsync nobody knows what the disk holds: only a fresh start does.
+            # Nobody knows what the disk holds now: only a fresh start reads it anew.
             self._broken = True
-            raise StorageError("the built-in registry could not write a number") from error
+            raise _unknown_disk() from error
         self._offsets[key] = self._end
         self._end += len(line)
+
+    def _cut(self) -> None:
+        """Take away a line that was not written whole: it was never returned to anybody.
+
+        Where even that fails, the next call does it first. A line written over the rest of a
+        longer one would be damage for every later start.
+        """
+        if not self._torn:
+            return
+        try:
+            os.ftruncate(self._file, self._end)
+        except OSError as error:
+            raise _not_taken(error.errno or 0) from error
+        self._torn = False
 
     def _read(self, offset: int) -> RegistrationNumber:
         with os.fdopen(os.dup(self._file), "rb") as file:
             file.seek(offset)
             item = json.loads(file.readline())
         return RegistrationNumber(number=item["number"], date=date.fromisoformat(item["date"]))
+
+
+def _not_taken(number: int) -> StorageError:
+    return StorageError(
+        "the built-in registry could not write a number",
+        remedy="look at the disk: space, permissions, health",
+        errno=number,
+    )
+
+
+def _unknown_disk() -> StorageError:
+    return StorageError(
+        "the built-in registry does not know what its disk holds",
+        remedy="check the disk, then restart the gateway: no number is given before",
+    )
 
 
 def _line(message_id: MessageId, series: int, serial: int, text: str, day: date) -> bytes:

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 _AHEAD = timedelta(days=1)
 """East of UTC the registry's day begins before ours does."""
-_MOST_PARKED = 500
 
 
 async def registration(parts: Parts, call: Call) -> web.StreamResponse:
@@ -79,14 +78,13 @@ async def release(parts: Parts, call: Call) -> web.StreamResponse:
 async def retry(parts: Parts, call: Call) -> web.StreamResponse:
     """Make parked work due at once."""
     task = call.number("task")
-    parked = await parts.tasks.parked(_MOST_PARKED)
-    owner = next((item.message_id for item in parked if item.task_id == task), None)
+    # The queue knows whose task it is and writes that into the row.
     await parts.tasks.unpark(
         task,
         NewEvidence(
             kind=EvidenceKind.UNPARKED,
             at=parts.clock.now(),
-            message_id=owner,
+            message_id=None,
             actor=call.actor,
             facts={"task": task},
         ),

@@ -63,6 +63,7 @@ def _unwrap_file(body: Path, into: Path) -> Path:
             # Only `write` is ever called on it.
             done = stream_text(body, path, cast("BinaryIO", trimmed)) and trimmed.begun
     except OSError as error:
+        done = False  # the last piece is written by the closing of the file
         raise StorageError("a received document cannot be spooled") from error
     finally:
         if not done:

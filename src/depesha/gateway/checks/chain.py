@@ -190,8 +190,8 @@ class Chain:
             case, verdict = await self._run(row, case, own)
             seconds = max(0.0, self._clock.monotonic() - started)
             records.append(CheckRecord(check=row.name, verdict=verdict, seconds=seconds))
-            if isinstance(verdict, (Rejected, Repeated)):
-                break
+            if isinstance(verdict, (Rejected, Repeated)) or arrival.envelope is None:
+                break  # there is nothing, or nothing left, for the other rows to look at
         outcome, retry = conclude(records)
         return Examination(outcome=outcome, checks=tuple(records), retry=retry, case=case)
 

@@ -42,7 +42,7 @@ def judge(case: Case, policy: Policy) -> Verdict:
 
 def _unreadable(found: Finding) -> Verdict:
     if isinstance(found.reason, Hold):
-        return Held(finding=found, retry=False)
+        return Held(finding=found, retry=found.reason is Hold.CHECK_FAILED_TO_RUN)
     return Rejected(finding=found)
 
 

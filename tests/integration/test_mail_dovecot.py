@@ -1,0 +1,140 @@
+"""Our mailbox reader against a real Dovecot, started by the test on loopback as a user process."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import shutil
+import socket
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from depesha.adapters.email.mailbox import Account, Cursor, Mailbox
+from depesha.adapters.system import SystemClock, WorkerThreads
+from depesha.simulators.authority import Authority
+from tests.support.mail import client_tls, read, rule, signed
+
+DOVECOT = shutil.which("dovecot", path="/usr/sbin:/usr/bin")
+SETTINGS = """
+base_dir = {folder}/run
+state_dir = {folder}/run
+log_path = {folder}/log
+protocols = imap
+listen = 127.0.0.1
+ssl = required
+ssl_cert = <{folder}/mail.cert.pem
+ssl_key = <{folder}/mail.key.pem
+ssl_dh =
+mail_location = maildir:{folder}/maildir
+first_valid_uid = 0
+default_login_user = {user}
+default_internal_user = {user}
+default_internal_group = {group}
+passdb {{
+  driver = static
+  args = password=ours
+}}
+userdb {{
+  driver = static
+  args = uid={user} gid={group} home={folder}
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = 0
+  }}
+  inet_listener imaps {{
+    port = {port}
+    ssl = yes
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+service stats {{
+  chroot =
+}}
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def write_settings(folder: Path, port: int) -> Path:
+    authority = Authority.create("Примерен издател", at=SystemClock().now())
+    authority.issue("mail", eik="000000000", at=SystemClock().now()).write(folder, "mail")
+    (folder / "ca.pem").write_bytes(authority.certificate_pem)
+    for name in ("new", "cur", "tmp"):
+        (folder / "maildir" / name).mkdir(parents=True)
+    user = getpass.getuser()
+    group = subprocess.run(["id", "-gn"], capture_output=True, text=True, check=True).stdout.strip()
+    settings = folder / "dovecot.conf"
+    settings.write_text(SETTINGS.format(folder=folder, port=port, user=user, group=group))
+    return settings
+
+
+@pytest.fixture
+async def mailbox(tmp_path: Path) -> AsyncIterator[Mailbox]:
+    assert DOVECOT, "install dovecot-imapd: scripts/setup does"
+    port = free_port()
+    settings = write_settings(tmp_path, port)
+    process = await asyncio.create_subprocess_exec(DOVECOT, "-F", "-c", str(settings))
+    threads = WorkerThreads(1)
+    made = Mailbox(
+        account=Account(host="localhost", port=port, user="ours", password="ours"),
+        tls=client_tls(tmp_path / "ca.pem"),
+        clock=SystemClock(),
+        threads=threads,
+    )
+    try:
+        for _ in range(50):
+            if await listening(port):
+                break
+            await asyncio.sleep(0.1)
+        yield made
+    finally:
+        await made.close()
+        process.terminate()
+        await process.wait()
+        await threads.close()
+
+
+async def listening(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def put(folder: Path, name: str, content: bytes) -> None:
+    (folder / "maildir/tmp" / name).write_bytes(content)
+    (folder / "maildir/tmp" / name).rename(folder / "maildir/new" / name)
+
+
+async def test_a_real_server_gives_back_what_lies_in_it(mailbox: Mailbox, tmp_path: Path) -> None:
+    put(tmp_path, "1.a.b", signed())
+    put(tmp_path, "2.a.b", b"Subject: large\r\n\r\n" + b"z" * 70 + b"\r\n" * 200_000)
+    await mailbox.open()
+    listing = await mailbox.new(Cursor())
+    assert [one.uid for one in listing.mails] == [1, 2]
+    target = tmp_path / "got"
+    assert await mailbox.fetch(1, target) == len(signed())
+    assert rule(read(target.read_bytes())) == ""
+    assert await mailbox.fetch(2, target) == listing.mails[1].size
+    await mailbox.seen(1)
+    assert [path.name for path in (tmp_path / "maildir/cur").iterdir() if "S" in path.name]
+    waiting = asyncio.ensure_future(mailbox.wait(10.0))
+    await asyncio.sleep(0.5)
+    put(tmp_path, "3.a.b", b"Subject: new\r\n\r\n")
+    await asyncio.wait_for(waiting, 9.0)
+    cursor = Cursor(validity=listing.validity, uid=2)
+    assert [one.uid for one in (await mailbox.new(cursor)).mails] == [3]
