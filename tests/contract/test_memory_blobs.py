@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -157,3 +158,21 @@ async def test_what_is_gone_needs_no_sealing_and_cannot_be_opened(memory: Body) 
     assert await sealed(memory, digest_of("nothing"))
     with pytest.raises(StorageError):
         await asyncio.to_thread(memory.quarantine.open, digest_of("nothing"))
+
+
+async def test_each_shredding_is_evidence_of_its_own(memory: Body) -> None:
+    digests = {memory.blobs.put(data) for data in (b"one", b"two", b"kept on")}
+    kept = memory.blobs.put(b"kept on")
+    memory.clock.advance(MOMENT)
+    for digest in digests:
+        until = LATER + timedelta(days=1) if digest == kept else LATER
+        assert await sealed(memory, digest, until)
+    assert await memory.journal.after(0, 10) == ()
+    for _ in range(2):
+        await asyncio.to_thread(memory.quarantine.shred, LATER)
+    records = await memory.journal.after(0, 10)
+    rows = [json.loads(record.body) for record in records]
+    assert {record.message_id for record in records} == {""}
+    assert {(row["kind"], row["actor"]) for row in rows} == {("SHREDDED", "gateway")}
+    assert sorted(row["facts"]["digest"] for row in rows) == sorted(digests - {kept})
+    assert await memory.journal.verify() == 2

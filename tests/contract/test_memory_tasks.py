@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -212,3 +214,14 @@ async def test_a_cancelled_waiter_leaves_no_trace(memory: Body) -> None:
         await waiting
     await asyncio.sleep(0)
     assert memory.clock.sleepers == 0
+
+
+async def test_the_row_of_a_task_let_go_again_names_its_message(memory: Body) -> None:
+    await store(memory, task())
+    (claim,) = await memory.tasks.claim(ALL, 1, 30)
+    await memory.tasks.park(claim, "reason", evidence(1, EvidenceKind.PARKED))
+    word = replace(evidence(1, EvidenceKind.UNPARKED), message_id=None)
+    await memory.tasks.unpark(claim.task_id, word)
+    rows = [json.loads(record.body)["kind"] for record in await memory.journal.events(id_of(1))]
+    assert rows[-2:] == ["PARKED", "UNPARKED"]
+    assert await memory.journal.verify() == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import jsonschema  # type: ignore[import-untyped] # it ships no types
 import pytest
 from openapi_spec_validator import validate
 
+from depesha.adapters.memory.state import Task
 from depesha.adapters.registry.api import ALL_ROUTES
 from depesha.adapters.registry.openapi import document, problems_of
 from depesha.adapters.registry.problems import KINDS
@@ -197,3 +199,23 @@ def test_every_kind_of_problem_has_one_code_and_is_used() -> None:
     by_row = {kind for route in ALL_ROUTES for kind in problems_of(route)}
     anywhere = {"WRONG_METHOD", "TIMED_OUT", "TOO_MANY_ATTEMPTS", "INTERNAL", "STORAGE", "BUSY"}
     assert {kind.code for kind in KINDS} - {kind.code for kind in by_row} == anywhere
+
+
+async def test_a_retry_stands_in_its_messages_journey_however_many_are_parked(api: Api) -> None:
+    for number in range(500):
+        api.body.state.tasks[-number - 1] = Task(
+            task_id=-number - 1,
+            kind=TaskKind.WEBHOOK,
+            message_id=None,
+            payload={},
+            created_at=WHEN,
+            due_at=WHEN,
+            parked_at=WHEN,
+        )
+    task = await parked_task(api)
+    owner = api.body.state.tasks[task].message_id
+    status, _, _ = await api.call("POST", f"/parked/{task}/retry")
+    assert status == 204
+    assert owner is not None
+    last = (await api.body.journal.events(owner))[-1]
+    assert json.loads(last.body)["kind"] == "UNPARKED"

@@ -241,20 +241,20 @@ async def test_drips_without_end_are_given_up_by_their_average(listener: Listene
     writer.close()
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        (b"Transfer-Encoding: chunked", b"5\r\nhello\r\nzz\r\n"),
-        (b"Content-Encoding: gzip\r\nContent-Length: 9", b"not gzip!"),
-    ],
-)
 async def test_a_body_that_cannot_be_put_together_is_its_senders_fault(
-    listener: Listener, body: tuple[bytes, bytes]
+    listener: Listener,
 ) -> None:
-    header, content = body
-    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + header + b"\r\n\r\n"
-    assert parse(await listener.raw(head, content)).status in {400, 408}
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = parse(await listener.raw(head, b"5\r\nhello\r\nzz\r\n"))
+    assert answer.status in {400, 408}
     assert listener.bench.observer.named("trouble") == []
+    assert listener.bench.intake.heard == []
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "x", "gzip, gzip"])
+async def test_packed_bodies_are_not_taken(listener: Listener, coding: str) -> None:
+    answer = await listener.post(BODY, f"Content-Encoding: {coding}")
+    assert answer.status in {400, 415}  # where the library unpacks first, it is 400
     assert listener.bench.intake.heard == []
 
 

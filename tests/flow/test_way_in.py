@@ -364,3 +364,18 @@ async def test_webhooks_hear_of_each_step_once_it_is_durable(house: House) -> No
     first, again, _ = (event for _, event in house.hooks.heard)
     assert first == again  # though it stands elsewhere by now
     assert first["state"] == "ADMITTED"
+
+
+async def test_a_recheck_writes_down_what_each_check_said(house: House) -> None:
+    house.scanner.failure = "unavailable"
+    await house.receive(house.arrival(1))
+    house.scanner.failure = ""
+    await house.work(TaskKind.RECHECK)
+    found = await house.desk.find(house.only())
+    received, rechecked = (
+        json.loads(r.body)["facts"]["checks"] for r in await house.journal.events(found.id)
+    )
+    assert [line.split(":")[0] for line in rechecked] == [c.check for c in found.checks]
+    assert len(rechecked) == len(received)
+    assert [line for line in received if line not in rechecked] != []
+    assert all(":passed" in line for line in rechecked)

@@ -46,7 +46,12 @@ def application() -> web.Application:
         return web.Response(text="hello")
 
     made = web.Application()
+
+    async def echo(request: web.Request) -> web.Response:
+        return web.Response(body=await request.read())
+
     made.router.add_get("/", hello)
+    made.router.add_post("/echo", echo)
     return made
 
 
@@ -86,3 +91,9 @@ async def test_a_taken_address_is_told(port: int, tmp_path: Path) -> None:
         await Listeners(made_settings(tmp_path)).open(
             application(), Address(f"127.0.0.1:{port}"), None
         )
+
+
+async def test_nothing_is_unpacked(port: int) -> None:
+    head = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\n"
+    heard = await answer(port, head + b"Content-Length: 9\r\n\r\nnot gzip!")
+    assert heard.endswith(b"not gzip!")

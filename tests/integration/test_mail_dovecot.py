@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 import shutil
 import socket
 import subprocess
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,7 +32,7 @@ ssl_key = <{folder}/mail.key.pem
 ssl_dh =
 mail_location = maildir:{folder}/maildir
 first_valid_uid = 0
-default_login_user = {user}
+default_login_user = {login}
 default_internal_user = {user}
 default_internal_group = {group}
 passdb {{
@@ -71,25 +73,42 @@ def write_settings(folder: Path, port: int) -> Path:
     authority = Authority.create("Примерен издател", at=SystemClock().now())
     authority.issue("mail", eik="000000000", at=SystemClock().now()).write(folder, "mail")
     (folder / "ca.pem").write_bytes(authority.certificate_pem)
+    maildir = folder / "maildir"
     for name in ("new", "cur", "tmp"):
-        (folder / "maildir" / name).mkdir(parents=True)
-    user = getpass.getuser()
-    group = subprocess.run(["id", "-gn"], capture_output=True, text=True, check=True).stdout.strip()
+        (maildir / name).mkdir(parents=True)
+    user = login = getpass.getuser()
+    if os.geteuid() == 0:  # Dovecot refuses to serve as root: its package brought users of its own
+        user, login = "dovecot", "dovenull"
+        for path in (folder, maildir, *maildir.iterdir()):
+            shutil.chown(path, user)
+    group = subprocess.run(
+        ["id", "-gn", user], capture_output=True, text=True, check=True
+    ).stdout.strip()
     settings = folder / "dovecot.conf"
-    settings.write_text(SETTINGS.format(folder=folder, port=port, user=user, group=group))
+    settings.write_text(
+        SETTINGS.format(folder=folder, port=port, user=user, login=login, group=group)
+    )
     return settings
 
 
 @pytest.fixture
-async def mailbox(tmp_path: Path) -> AsyncIterator[Mailbox]:
+def folder() -> Iterator[Path]:
+    """A folder that other users may enter: the server's processes give up their rights."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+@pytest.fixture
+async def mailbox(folder: Path) -> AsyncIterator[Mailbox]:
     assert DOVECOT, "install dovecot-imapd: scripts/setup does"
     port = free_port()
-    settings = write_settings(tmp_path, port)
+    settings = write_settings(folder, port)
     process = await asyncio.create_subprocess_exec(DOVECOT, "-F", "-c", str(settings))
     threads = WorkerThreads(1)
     made = Mailbox(
         account=Account(host="localhost", port=port, user="ours", password="ours"),
-        tls=client_tls(tmp_path / "ca.pem"),
+        tls=client_tls(folder / "ca.pem"),
         clock=SystemClock(),
         threads=threads,
     )
@@ -120,21 +139,21 @@ def put(folder: Path, name: str, content: bytes) -> None:
     (folder / "maildir/tmp" / name).rename(folder / "maildir/new" / name)
 
 
-async def test_a_real_server_gives_back_what_lies_in_it(mailbox: Mailbox, tmp_path: Path) -> None:
-    put(tmp_path, "1.a.b", signed())
-    put(tmp_path, "2.a.b", b"Subject: large\r\n\r\n" + b"z" * 70 + b"\r\n" * 200_000)
+async def test_a_real_server_gives_back_what_lies_in_it(mailbox: Mailbox, folder: Path) -> None:
+    put(folder, "1.a.b", signed())
+    put(folder, "2.a.b", b"Subject: large\r\n\r\n" + b"z" * 70 + b"\r\n" * 200_000)
     await mailbox.open()
     listing = await mailbox.new(Cursor())
     assert [one.uid for one in listing.mails] == [1, 2]
-    target = tmp_path / "got"
+    target = folder / "got"
     assert await mailbox.fetch(1, target) == len(signed())
     assert rule(read(target.read_bytes())) == ""
     assert await mailbox.fetch(2, target) == listing.mails[1].size
     await mailbox.seen(1)
-    assert [path.name for path in (tmp_path / "maildir/cur").iterdir() if "S" in path.name]
+    assert [path.name for path in (folder / "maildir/cur").iterdir() if "S" in path.name]
     waiting = asyncio.ensure_future(mailbox.wait(10.0))
     await asyncio.sleep(0.5)
-    put(tmp_path, "3.a.b", b"Subject: new\r\n\r\n")
+    put(folder, "3.a.b", b"Subject: new\r\n\r\n")
     await asyncio.wait_for(waiting, 9.0)
     cursor = Cursor(validity=listing.validity, uid=2)
     assert [one.uid for one in (await mailbox.new(cursor)).mails] == [3]

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
+from depesha.app.listeners import CLOSE_SECONDS, LINGER_SECONDS
 from depesha.cli import depesha
+from depesha.gateway.service import STOP_SECONDS
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -169,6 +171,13 @@ def test_the_compose_file_names_what_exists() -> None:
                 assert (ROOT / "docker" / source).exists(), source
             else:
                 assert source in compose()["volumes"], source
+
+
+def test_the_container_may_stop_as_slowly_as_its_listeners() -> None:
+    """Each of the three listeners may wait for its answers under way, one after the other."""
+    grace = compose()["services"]["gateway"]["stop_grace_period"]
+    assert grace.endswith("s")
+    assert float(grace[:-1]) > STOP_SECONDS + 3 * (CLOSE_SECONDS + LINGER_SECONDS)
 
 
 def test_the_container_has_no_rights_it_does_not_need() -> None:

@@ -1,4 +1,4 @@
-"""A letter reads well for people, tells programs the same, and lets nobody's text become a header."""
+"""A letter reads well for people, tells programs the same, and no text becomes a header."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from email.policy import default
 
 import pytest
 
-from depesha.adapters.email.addresses import address, encoded, mailbox, only_address, one_line
+from depesha.adapters.email.addresses import address, encoded, mailbox, one_line, only_address
 from depesha.adapters.email.letter import MEDIA_TYPE, estimate, message_id, write
 from depesha.adapters.email.smtp import xtext
 from depesha.errors import StorageError, WireError
@@ -116,7 +116,7 @@ def test_file_names_come_back_whichever_way_is_read(name: str) -> None:
     file = attached(1, name, b"x")
     made = written(files=(file,))
     message = email.message_from_bytes(made.entity, policy=default)
-    (part, machine) = list(message.iter_attachments())  # type: ignore[attr-defined] # EmailMessage
+    (part, machine) = list(message.iter_attachments())
     shown = part.get_filename()
     assert shown
     assert not re.search(r'[\r\n/\\"]', shown)

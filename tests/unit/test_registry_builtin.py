@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -25,6 +29,22 @@ SOFIA = timezone(timedelta(hours=2))
 
 def opened(path: Path, template: NumberTemplate | None = None) -> BuiltinRegistry:
     return BuiltinRegistry(path / "numbers", template or NumberTemplate(), HandClock())
+
+
+def failing(*_: int) -> None:
+    raise OSError(errno.EIO, "input/output error")
+
+
+@contextmanager
+def at_most(folder: Path, more: int) -> Iterator[None]:
+    """Let the file of numbers grow by so many bytes and no more, as a full disk would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = (folder / "numbers").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + more, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def received(moment: datetime) -> MessageId:
@@ -132,20 +152,70 @@ def test_two_processes_cannot_count_in_one_file(tmp_path: Path) -> None:
     opened(tmp_path)
 
 
-def test_a_disk_that_fails_gives_no_number_until_a_fresh_start(tmp_path: Path) -> None:
+def test_what_a_full_disk_took_in_part_is_cut_off_and_counting_goes_on(tmp_path: Path) -> None:
+    registry, ids = opened(tmp_path), CountingIds()
+    one, two, three = (ids.message_id() for _ in range(3))
+    first = registry.number_for(one)
+    for room in (0, 1, 90):
+        with at_most(tmp_path, room), pytest.raises(StorageError):
+            registry.number_for(two)
+        assert len((tmp_path / "numbers").read_bytes().splitlines()) == 1
+    numbers = [registry.number_for(i) for i in (three, two, one)]
+    assert [n.number[:5] for n in numbers] == ["ВХ-2/", "ВХ-3/", "ВХ-1/"]
+    assert numbers[2] == first
+    registry.close()
+    again = opened(tmp_path)
+    assert [again.number_for(i) for i in (three, two, one)] == numbers
+
+
+def test_nothing_is_written_over_a_torn_line_that_cannot_be_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     registry, ids = opened(tmp_path), CountingIds()
     one, two = ids.message_id(), ids.message_id()
+    registry.number_for(one)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "ftruncate", failing)
+        with at_most(tmp_path, 90), pytest.raises(StorageError):
+            registry.number_for(two)
+        torn = (tmp_path / "numbers").read_bytes()
+        with pytest.raises(StorageError):
+            registry.number_for(two)
+        assert (tmp_path / "numbers").read_bytes() == torn
+    assert not torn.endswith(b"\n")
+    registry.close()  # as kill -9 would
+    registry = opened(tmp_path)
+    assert registry.number_for(two).number.startswith("ВХ-2/")
+
+
+def test_after_a_failed_fsync_only_a_restart_gives_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, ids = opened(tmp_path), CountingIds()
+    one, two, three = (ids.message_id() for _ in range(3))
     first = registry.number_for(one)
-    whole, registry._file = registry._file, os.open(tmp_path / "numbers", os.O_RDONLY)
-    with pytest.raises(StorageError):
-        registry.number_for(two)
-    os.close(registry._file)
-    registry._file = whole
-    with pytest.raises(StorageError):
-        registry.number_for(two)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", failing)
+        with pytest.raises(StorageError) as refusal:
+            registry.number_for(two)
+    assert "restart" in refusal.value.remedy
+    for identity in (two, three):
+        with pytest.raises(StorageError) as refusal:
+            registry.number_for(identity)
+        assert "restart" in refusal.value.remedy
     assert registry.number_for(one) == first
     registry.close()
-    assert opened(tmp_path).number_for(two).number.startswith("ВХ-2/")
+    again = opened(tmp_path)
+    assert again.number_for(two).number.startswith("ВХ-2/")
+    assert again.number_for(three).number.startswith("ВХ-3/")
+
+
+def test_a_closed_registry_says_so(tmp_path: Path) -> None:
+    registry, one = opened(tmp_path), CountingIds().message_id()
+    registry.number_for(one)
+    registry.close()
+    with pytest.raises(StorageError, match="closed"):
+        registry.number_for(one)
 
 
 _COUNTER = """

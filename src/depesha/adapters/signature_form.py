@@ -76,6 +76,7 @@ def inspect(root: etree._Element) -> Form:
     """
     element = _only_signature(root)
     signed, value, info = _children(element, "SignedInfo", "SignatureValue", "KeyInfo")
+    _unwritten(element)
     _leaf(value, {"Id"})
     _attributes(signed, {"Id"})
     canonical, method, reference = _children(
@@ -180,29 +181,73 @@ def _transforms(element: etree._Element) -> None:
         _canonical(step, "transform")
 
 
-_KEY_INFO: Final = frozenset(f"{{{_DS}}}{name}" for name in ("X509Data", "KeyName", "KeyValue"))
-"""A key name or bare key beside the certificate is common and harmless: nobody reads it."""
-_X509_DATA: Final = frozenset(
-    f"{{{_DS}}}{name}"
-    for name in ("X509IssuerSerial", "X509SubjectName", "X509SKI", "X509Certificate")
-)
-
-
 def _certificate(info: etree._Element) -> str:
-    """Return the only certificate named; the same one may stand there several times (Q7)."""
+    """Return the only certificate named; the same one may stand there several times (Q7).
+
+    A key name or bare key beside it is common and harmless: nobody reads it. But none of this is
+    covered by the signature, so nothing else may hide in it.
+    """
     _attributes(info, {"Id"})
-    if any(child.tag not in _KEY_INFO for child in info):
-        raise _structure("inside-KeyInfo")
+    _unwritten(info)
     found: set[str] = set()
-    for data in info.iterchildren(f"{{{_DS}}}X509Data"):
-        if any(child.tag not in _X509_DATA for child in data):
-            raise _structure("inside-X509Data")
-        for element in data.iterchildren(f"{{{_DS}}}X509Certificate"):
-            _leaf(element, ())
-            text = element.text or ""
-            if len(text) > CERTIFICATE_CHARACTERS:
-                raise _structure("certificate-size")
-            found.add("".join(text.split()))
+    for child in info:
+        name = _local(child)
+        if name == "X509Data":
+            found |= _named_in(child)
+        elif name == "KeyName":
+            _leaf(child, ())
+        elif name == "KeyValue":
+            _bare_key(child)
+        else:
+            raise _structure("inside-KeyInfo")
     if len(found) != 1:
         raise _structure("no-certificate" if not found else "several-certificates")
     return found.pop()
+
+
+def _named_in(data: etree._Element) -> set[str]:
+    """Return the certificates of one X509Data."""
+    _attributes(data, ())
+    _unwritten(data)
+    found: set[str] = set()
+    for element in data:
+        name = _local(element)
+        if name == "X509IssuerSerial":
+            _pair(element, "X509IssuerName", "X509SerialNumber")
+        elif name in {"X509SubjectName", "X509SKI", "X509Certificate"}:
+            _leaf(element, ())
+        else:
+            raise _structure("inside-X509Data")
+        text = (element.text or "") if name == "X509Certificate" else ""
+        if len(text) > CERTIFICATE_CHARACTERS:
+            raise _structure("certificate-size")
+        if name == "X509Certificate":
+            found.add("".join(text.split()))
+    return found
+
+
+def _bare_key(value: etree._Element) -> None:
+    _attributes(value, ())
+    _unwritten(value)
+    (key,) = _children(value, "RSAKeyValue")
+    _pair(key, "Modulus", "Exponent")
+
+
+def _pair(parent: etree._Element, *names: str) -> None:
+    """Demand exactly these leaves, bare."""
+    _attributes(parent, ())
+    _unwritten(parent)
+    for leaf in _children(parent, *names):
+        _leaf(leaf, ())
+
+
+def _unwritten(element: etree._Element) -> None:
+    """Refuse words between the children of an element that may hold elements only."""
+    if any((text or "").strip() for text in (element.text, *(child.tail for child in element))):
+        raise _structure(f"words-in-{_local(element)}")
+
+
+def _local(element: etree._Element) -> str:
+    """Return the name of an XML signature's element; empty for any other."""
+    name = etree.QName(element)
+    return name.localname if name.namespace == _DS else ""

@@ -80,6 +80,8 @@ class Listeners:
                 # Without it whoever sends half a head, or none, holds a connection for an hour.
                 keepalive_timeout=self._settings.listen.idle_seconds,
                 lingering_time=LINGER_SECONDS,
+                # No caller has a reason to pack, and a bomb must not be unpacked to be refused.
+                auto_decompress=False,
             )
 
         return await loop.create_server(

@@ -6,21 +6,18 @@ same is the same, another one is a conflict.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, BinaryIO
 
-from depesha.errors import ConflictError, StorageError, UnknownMessageError, WrongStateError
+from depesha.errors import ConflictError, UnknownMessageError, WrongStateError
+from depesha.gateway.attachments import Attachments
 from depesha.gateway.tasks import documents_of, notices
 from depesha.schemas.answer import DocumentStatus
 from depesha.schemas.evidence import sha256
-from depesha.schemas.ids import Digest
 from depesha.schemas.lifecycle import InboundEvent, InboundState, advance
 from depesha.schemas.message import Change, EvidenceKind, Message, NewEvidence, NewTask, Page, Query
 from depesha.schemas.steps import Step
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from depesha.gateway.tasks import FollowUps
     from depesha.ports import (
         BlobStore,
@@ -37,8 +34,6 @@ if TYPE_CHECKING:
 
 REASON_CHARACTERS = 450
 """The reference receiver's own limit of a refusal reason (SEOS facts 3.12)."""
-
-_CHUNK = 1024 * 1024
 
 _LOOKS = 5
 """So often a step is made anew because its message came under one more GUID just then."""
@@ -62,8 +57,7 @@ class RegistryDesk:
     ) -> None:
         self._store = store
         self._journal = journal
-        self._blobs = blobs
-        self._extractors = extractors
+        self._attachments = Attachments(blobs, extractors)
         self._follow_ups = follow_ups
         self._clock = clock
         self._threads = threads
@@ -180,7 +174,8 @@ class RegistryDesk:
         told: DocumentStatus | None,
     ) -> Message:
         now = self._clock.now()
-        facts: dict[str, str | int | float | list[str]] = {"from": message.state, "event": event}
+        # Not the state it came from: only the store knows that at the commit. The event tells.
+        facts: dict[str, str | int | float | list[str]] = {"event": event}
         if number is not None:
             facts |= {"number": number.number, "date": number.date.isoformat()}
         if reason is not None:
@@ -211,52 +206,21 @@ class RegistryDesk:
         """Open the content of one attachment; the opening itself is evidence (AUD-05)."""
         message = await self._store.get(message_id)
         attachment = _attachment(message, index)
-        path = await self._threads.run(self._content, message, attachment)
-        await self._journal.record(
-            NewEvidence(
-                kind=EvidenceKind.VIEWED,
-                at=self._clock.now(),
-                message_id=message.id,
-                actor=actor,
-                facts={"attachment": index, "digest": attachment.digest},
+        file = await self._threads.run(self._attachments.open, message, attachment)
+        try:
+            await self._journal.record(
+                NewEvidence(
+                    kind=EvidenceKind.VIEWED,
+                    at=self._clock.now(),
+                    message_id=message.id,
+                    actor=actor,
+                    facts={"attachment": index, "digest": attachment.digest},
+                )
             )
-        )
-        return await self._threads.run(_open, path)
-
-    def _content(self, message: Message, attachment: Attachment) -> Path:
-        """Return where the attachment's bytes lie, made anew from the original if need be.
-
-        Attachments are written without waiting for the disk, for the original holds them too;
-        so their digest is proved before they are handed on.
-        """
-        path = self._blobs.path(attachment.digest)
-        if path is not None and _digest_of(path) == attachment.digest:
-            return path
-        original = self._blobs.path(message.arrival.original)
-        if original is None:
-            raise StorageError("the original of this message is no longer kept in the clear")
-        spool = self._blobs.spool()
-        with spool.open("wb") as into:
-            self._extractors[message.network].extract(original, attachment.index, into)
-        self._blobs.remove(attachment.digest)
-        if self._blobs.put(spool, durable=True) != attachment.digest:
-            raise StorageError("the stored original does not hold this attachment any more")
-        path = self._blobs.path(attachment.digest)
-        if path is None:
-            raise StorageError("the attachment could not be kept")
-        return path
-
-
-def _open(path: Path) -> BinaryIO:
-    return path.open("rb")
-
-
-def _digest_of(path: Path) -> Digest:
-    total = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            total.update(chunk)
-    return Digest(total.hexdigest())
+        except BaseException:
+            file.close()
+            raise
+        return file
 
 
 def _same_number(message: Message, number: RegistrationNumber) -> Message:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 from depesha.errors import StorageError
 from depesha.gateway import acknowledge, retry
 from depesha.gateway.checks.chain import Chain, Examination, Result
+from depesha.gateway.inbound import _verdict_line
 from depesha.gateway.tasks import QUARANTINE_AFTER, STATES, documents_of, notices
 from depesha.schemas.answer import DocumentStatus
 from depesha.schemas.identity import is_proved
@@ -256,6 +257,7 @@ class Labour:
                 facts={
                     "outcome": examination.outcome,
                     "reason": refusal.reason if refusal is not None else "",
+                    "checks": [_verdict_line(c) for c in examination.checks],
                 },
             ),
             checks=examination.checks,

@@ -7,6 +7,7 @@ count, for somebody else.
 from __future__ import annotations
 
 import re
+from email.errors import MessageError
 from email.header import Header, decode_header, make_header
 from typing import Final
 
@@ -99,6 +100,6 @@ def decoded(field: str) -> str:
     """Return a received header as text, its encoded words read; never raises."""
     try:
         text = str(make_header(decode_header(field)))
-    except (LookupError, ValueError):
+    except (LookupError, ValueError, MessageError):
         text = field
     return one_line(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))

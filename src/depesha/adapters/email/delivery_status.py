@@ -10,8 +10,6 @@ import re
 from dataclasses import dataclass
 from email.errors import MessageError
 from email.message import Message
-from email.parser import BytesHeaderParser
-from email.policy import compat32
 from enum import StrEnum
 from typing import Final
 
@@ -22,7 +20,6 @@ from depesha.errors import WireError
 _LIMIT: Final = 256 * 1024
 _RECIPIENTS: Final = 50
 _CHARACTERS: Final = 400
-_PARSER: Final = BytesHeaderParser(policy=compat32)
 _STATUS: Final = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _MESSAGE_ID: Final = re.compile(r"<[^<>\s]{1,250}>")
 _QUOTED_ID: Final = re.compile(r"(?im)^[ \t>]*Message-ID:\s*(<[^<>\s]{1,250}>)")
@@ -136,7 +133,7 @@ def _blocks(content: bytes) -> list[Message]:
     """Read the groups of fields that blank lines part (RFC 3464, 2.1)."""
     text = content.replace(b"\r\n", b"\n").strip(b"\n")
     try:
-        return [_PARSER.parsebytes(one) for one in re.split(rb"\n(?:[ \t]*\n)+", text) if one]
+        return [mime.PARSER.parsebytes(one) for one in re.split(rb"\n(?:[ \t]*\n)+", text) if one]
     except (ValueError, LookupError, MessageError):
         return []
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from email.errors import MessageError
 from email.message import Message
 from email.parser import BytesHeaderParser
-from email.policy import compat32
+from email.policy import Compat32
 from email.utils import collapse_rfc2231_value
 from typing import Final
 
@@ -23,7 +23,19 @@ from depesha.adapters.email.addresses import decoded
 from depesha.errors import TooLargeError, WireError
 
 BOUNDARY_CHARACTERS: Final = 70
-_PARSER: Final = BytesHeaderParser(policy=compat32)
+
+
+class _AsItCame(Compat32):
+    """Gives every field as it came: eight-bit text stays readable instead of becoming `?`."""
+
+    def header_fetch_parse(self, name: str, value: str) -> str:
+        """Return the value unchanged."""
+        del name
+        return value
+
+
+PARSER: Final = BytesHeaderParser(policy=_AsItCame())
+"""Reads one header block."""
 _NO_CHARSETS: Final = frozenset({"", "idna", "punycode", "undefined", "unicode-escape"})
 """Codecs of Python that are no charsets of mail, some of them slow on purpose-made bytes."""
 
@@ -97,8 +109,8 @@ def parameter(headers: Message, name: str, field_name: str = "content-type") -> 
     try:
         value = headers.get_param(name, "", header=field_name)
         return collapse_rfc2231_value(value) if isinstance(value, tuple) else str(value)
-    except (LookupError, ValueError, MessageError):
-        return ""
+    except (LookupError, ValueError, TypeError, MessageError):
+        return ""  # the library stumbles over numbered pieces that contradict one another
 
 
 def file_name(headers: Message) -> str:
@@ -146,13 +158,13 @@ class _Cutter:
     def _headers(self, start: int, end: int) -> tuple[Message, int]:
         raw = self._raw
         if raw.startswith(b"\r\n", start, end) or start >= end:
-            return Message(policy=compat32), min(start + 2, end)
+            return PARSER.parsebytes(b""), min(start + 2, end)
         stop = raw.find(b"\r\n\r\n", start, end)
         last = end if stop < 0 else stop + 2
         if last - start > self._caps.header_bytes:
             raise TooLargeError("the headers of a mail pass the permitted size")
         try:
-            headers = _PARSER.parsebytes(raw[start:last])
+            headers = PARSER.parsebytes(raw[start:last])
         except (ValueError, LookupError, MessageError) as error:
             raise WireError("the headers of a mail cannot be read") from error
         if len(headers) > self._caps.header_fields:

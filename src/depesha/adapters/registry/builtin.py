@@ -11,7 +11,6 @@ is a crash between the write and the answer; then the line is whole, and the sam
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -184,13 +183,12 @@ class BuiltinRegistry:
         self._cut()
         self._torn = True
         try:
-            written = os.pwrite(self._file, line, self._end)
+            done = 0
+            while done < len(line):
+                done += os.pwrite(self._file, line[done:], self._end + done)
         except OSError as error:
             self._cut()
-            raise _not_taken(error.errno or 0) from error
-        if written != len(line):
-            self._cut()
-            raise _not_taken(errno.ENOSPC)
+            raise _not_taken(error) from error
         self._torn = False
         try:
             os.fsync(self._file)
@@ -212,7 +210,7 @@ class BuiltinRegistry:
         try:
             os.ftruncate(self._file, self._end)
         except OSError as error:
-            raise _not_taken(error.errno or 0) from error
+            raise _not_taken(error) from error
         self._torn = False
 
     def _read(self, offset: int) -> RegistrationNumber:
@@ -222,11 +220,11 @@ class BuiltinRegistry:
         return RegistrationNumber(number=item["number"], date=date.fromisoformat(item["date"]))
 
 
-def _not_taken(number: int) -> StorageError:
+def _not_taken(error: OSError) -> StorageError:
     return StorageError(
         "the built-in registry could not write a number",
         remedy="look at the disk: space, permissions, health",
-        errno=number,
+        errno=error.errno or 0,
     )
 
 

@@ -36,6 +36,7 @@ TOO_LARGE: Final = (
     "Съобщението надвишава допустимия размер. / The message passes the permitted size."
 )
 TOO_SLOW: Final = "The message came too slowly or broke off."
+PACKED: Final = "Compressed bodies are not taken: the network knows none."
 ABOUT: Final = "This is a SEOS endpoint: POST a SOAP 1.1 call of Submit; its WSDL is at ?wsdl."
 
 
@@ -103,6 +104,8 @@ class SeosServer:
             return _describe(request)
         if request.method != "POST":
             return web.Response(status=405, headers={"Allow": "GET, POST"}, text=ABOUT)
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            return _closing(web.Response(status=415, text=PACKED))
         try:
             return await self._take_in(request)
         except TooLargeError:

@@ -160,8 +160,9 @@ class FileSink:
 
     def _open(self) -> BinaryIO:
         try:
-            file = self._path.open("r+b" if self._append else "wb")
-            while self._append and (piece := file.read(PIECE)):
+            old = self._append and self._path.exists()
+            file = self._path.open("r+b" if old else "wb")
+            while old and (piece := file.read(PIECE)):
                 self._digest.update(piece)
                 self.size += len(piece)
         except OSError as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 from urllib.parse import quote
@@ -52,6 +52,8 @@ R = TypeVar("R")
 ADMINISTRATIONS: Final = (Group.ADMINISTRATION, Group.SOCIAL, Group.LEGAL_ENTITY)
 """Where an organisation is looked for, in this order (facts 3.4)."""
 SUBJECT: Final = 255
+MARGIN: Final = timedelta(hours=2)
+"""Looked back further than asked: clocks differ, and local times are ambiguous in autumn."""
 _OK, _PARTIAL, _UNAUTHORIZED, _RANGE = 200, 206, 401, 416
 _PROBLEMS: Final = {
     400: Problem.OUR_DEFECT,
@@ -107,16 +109,14 @@ class SsevRestClient:
                 elif error.problem is not Problem.GONE:
                     raise
                 continue
-            profile = await self._read(
-                rest_reading.profile, rest_reading.as_object(found[0]), group
-            )
+            profile = await self._read(_profile, found[0], group)
             return Lookup(profile=profile, forbidden=tuple(forbidden))
         return Lookup(profile=None, forbidden=tuple(forbidden))
 
     async def profile(self, profile_id: int) -> Profile:
         """Return a party by id, business identifier included (facts 3.7)."""
         found, _ = await self._get(f"/profiles/{profile_id}")
-        return await self._read(lambda: rest_reading.profile(rest_reading.as_object(found)))
+        return await self._read(_profile, found, None)
 
     async def template(self, template_id: int = LETTER_TEMPLATE) -> dict[str, Any]:
         """Return a template as it stands there: which fields are required, which files allowed."""
@@ -175,10 +175,7 @@ class SsevRestClient:
         sink = FileSink(into, self._threads, append=resume)
         await sink.open()
         try:
-            try:
-                await self._download(url, file, sink)
-            except TooLargeError as error:
-                raise SsevError("a file passes the permitted size", Problem.TOO_LARGE) from error
+            await self._download(url, file, sink)
             stored = await sink.finish()
         finally:
             await sink.close()
@@ -212,8 +209,7 @@ class SsevRestClient:
         limit = min(limit, self._settings.download_bytes)
         try:
             async for piece in pieces(response):
-                if sink.size + len(piece) > limit:
-                    raise TooLargeError("a file passes the permitted size")
+                _bounded(sink.size + len(piece), limit)
                 await sink.write(piece)
         except BaseException:
             await sink.finish()  # what came is kept for a resumption
@@ -296,7 +292,7 @@ class SsevRestClient:
         There is no idempotency key (facts 8.3): this is what stands before any resend. Safe to
         repeat.
         """
-        found, size = [], self._settings.page_size
+        found, size, since = [], self._settings.page_size, since - MARGIN
         for page in range(self._lookup_pages):
             rows = (await self.outbox(offset=page * size, limit=size, since=since)).rows
             found += [row for row in rows if marker in row.subject]
@@ -432,6 +428,10 @@ def _uploaded(given: rest_reading.Json, file: OutgoingFile) -> Uploaded:
     return Uploaded(blob_id=blob_id, scan=verdict)
 
 
+def _profile(given: Any, group: Group | None) -> Profile:
+    return rest_reading.profile(rest_reading.as_object(given), group)
+
+
 def _stored(given: Any) -> tuple[MessageFile, ...]:
     found = rest_reading.as_object(given).get("result")
     if not isinstance(found, list):
@@ -464,6 +464,11 @@ def _download_refused(status: int) -> SsevError:
     if status == _RANGE:
         return SsevError("a file at SSEV is shorter than what came", Problem.DAMAGED, status=status)
     return _refused(status)
+
+
+def _bounded(size: int, limit: int) -> None:
+    if size > limit:
+        raise SsevError("a file passes the permitted size", Problem.TOO_LARGE)
 
 
 def _begins(response: aiohttp.ClientResponse, start: int) -> bool:

@@ -48,6 +48,8 @@ R = TypeVar("R")
 
 SUBJECT: Final = 255
 """Longest subject and registration number that the database holds (facts 5.5)."""
+MARGIN: Final = timedelta(hours=2)
+"""Looked back further than asked: clocks differ, and local times are ambiguous in autumn."""
 _OK: Final = 200
 _FAULT: Final = 500
 _REFUSED: Final = {
@@ -216,7 +218,7 @@ class SsevSoapClient:
         There is no idempotency key (facts 8.3): this is what stands before any resend. Safe to
         repeat.
         """
-        found = []
+        found, since = [], since - MARGIN
         for page in range(1, self._lookup_pages + 1):
             rows = (await self.outbox(page=page)).rows
             found += [row for row in rows if marker in row.subject and row.sent_at >= since]
