@@ -24,7 +24,7 @@ from depesha.simulators.country import Bare, Country
 from depesha.simulators.gateway_plan import free_ports
 
 KIB = 1024
-SETTINGS = {
+SETTINGS: dict[str, dict[str, object]] = {
     "log": {"level": "warning"},
     # As often as in real life (facts 10.5); the demo asks every other second.
     "networks.seos": {"register_refresh_seconds": 600.0},

@@ -139,6 +139,12 @@ def put(folder: Path, name: str, content: bytes) -> None:
     (folder / "maildir/tmp" / name).rename(folder / "maildir/new" / name)
 
 
+def marked(folder: Path) -> list[str]:
+    """Names of mails with the flag "seen"."""
+    names = (path.name for path in (folder / "maildir/cur").iterdir())
+    return [name for name in names if "S" in name.rpartition(":2,")[2]]
+
+
 async def test_a_real_server_gives_back_what_lies_in_it(mailbox: Mailbox, folder: Path) -> None:
     put(folder, "1.a.b", signed())
     put(folder, "2.a.b", b"Subject: large\r\n\r\n" + b"z" * 70 + b"\r\n" * 200_000)
@@ -149,8 +155,9 @@ async def test_a_real_server_gives_back_what_lies_in_it(mailbox: Mailbox, folder
     assert await mailbox.fetch(1, target) == len(signed())
     assert rule(read(target.read_bytes())) == ""
     assert await mailbox.fetch(2, target) == listing.mails[1].size
+    assert marked(folder) == []
     await mailbox.seen(1)
-    assert [path.name for path in (folder / "maildir/cur").iterdir() if "S" in path.name]
+    assert [name[0] for name in marked(folder)] == ["1"]
     waiting = asyncio.ensure_future(mailbox.wait(10.0))
     await asyncio.sleep(0.5)
     put(folder, "3.a.b", b"Subject: new\r\n\r\n")

@@ -12,6 +12,8 @@ import pytest
 from depesha.adapters.memory.journal import MemoryJournal
 from depesha.adapters.memory.store import MemoryStore
 from depesha.errors import StorageError
+from depesha.gateway.attachments import Attachments
+from depesha.schemas.envelope import Attachment
 from depesha.schemas.facts import Arrival
 from depesha.schemas.ids import Digest, MessageId
 from depesha.schemas.lifecycle import InboundEvent
@@ -145,3 +147,24 @@ async def test_no_step_names_a_state_that_it_did_not_come_from(
     last = json.loads((await house.journal.events(house.only()))[-1].body)
     assert (last["kind"], last["facts"]["event"]) == ("REFUSED", InboundEvent.REFUSED)
     assert last["facts"].get("from", "ADMITTED") == "ADMITTED"
+
+
+async def test_a_view_that_cannot_be_written_down_hands_nothing_on(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.receive(house.arrival(1, DATA))
+    opened: list[BinaryIO] = []
+    whole = Attachments.open
+
+    def seen(self: Attachments, message: Message, attachment: Attachment) -> BinaryIO:
+        opened.append(whole(self, message, attachment))
+        return opened[-1]
+
+    async def refused(_: MemoryJournal, _evidence: NewEvidence) -> int:
+        raise StorageError("the store could not do its work")
+
+    monkeypatch.setattr(Attachments, "open", seen)
+    monkeypatch.setattr(MemoryJournal, "record", refused)
+    with pytest.raises(StorageError):
+        await house.desk.attachment(house.only(), 1, ACTOR)
+    assert [file.closed for file in opened] == [True]

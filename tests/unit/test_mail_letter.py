@@ -9,9 +9,11 @@ from email.message import EmailMessage
 from email.policy import default
 
 import pytest
+from pydantic import ValidationError
 
 from depesha.adapters.email.addresses import address, encoded, mailbox, one_line, only_address
 from depesha.adapters.email.letter import MEDIA_TYPE, estimate, message_id, write
+from depesha.adapters.email.settings import EmailSettings
 from depesha.adapters.email.smtp import xtext
 from depesha.errors import StorageError, WireError
 from depesha.schemas.codec import load_envelope
@@ -24,6 +26,7 @@ from tests.support.mail import (
     attached,
     envelope,
     letter,
+    papers,
     signed,
     signer,
     written,
@@ -224,4 +227,17 @@ def test_xtext() -> None:
 def test_an_estimate_is_never_too_low() -> None:
     for sizes in ((), (1,), (57,), (100_000, 3)):
         files = tuple(attached(i, "ж" * 100, bytes(n)) for i, n in enumerate(sizes, 1))
-        assert len(signer().sign(written(files=files))) <= estimate(sizes)
+        ready = written(files=files)
+        assert len(signer().sign(ready)) <= estimate(sizes)
+        packed = signer().sign_and_encrypt(ready, papers().them.certificate)
+        assert len(packed) <= estimate(sizes, confidential=True)
+
+
+def test_a_misspelt_setting_is_an_error_at_every_depth() -> None:
+    good = {"address": OURS, "certificate": "c", "key": "k", "submission": {"host": "mail.example"}}
+    assert EmailSettings.model_validate(good).submission.security == "starttls"
+    for bad in ({"adress": "x"}, {"submission": {"host": "x", "securty": "tls"}}):
+        with pytest.raises(ValidationError):
+            EmailSettings.model_validate(good | bad)
+    with pytest.raises(ValidationError):
+        EmailSettings.model_validate(good | {"submission": {"host": "x", "security": "none"}})

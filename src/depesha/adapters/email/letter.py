@@ -94,10 +94,15 @@ def envelope_id(envelope: Envelope, series: str) -> str:
     return f"{envelope.document.guid}.{series}"
 
 
-def estimate(sizes: tuple[int, ...]) -> int:
+def estimate(sizes: tuple[int, ...], *, confidential: bool = False) -> int:
     """Return about how many bytes a signed letter with files of these sizes has; never too few."""
-    # Signed: base64 with line ends. Encrypted: the whole once more.
-    return _OVERHEAD + sum(2_048 + size * 78 // 57 for size in sizes)
+    signed = _OVERHEAD + sum(2_048 + _in_base64(size) for size in sizes)
+    return _OVERHEAD + _in_base64(signed) if confidential else signed
+
+
+def _in_base64(size: int) -> int:
+    """Bytes of base64 with its line ends, rounded up to a whole line."""
+    return (size // 57 + 1) * 78
 
 
 def write(letter: Letter) -> Written:

@@ -128,8 +128,8 @@ class Submitter:
     async def send(self, dispatch: Dispatch) -> Outcome:
         """Try once. Never raises for the network's faults: they are outcomes.
 
-        `Delivered`, not proven: the server took it over and answers for it from now on; what
-        becomes of it is told by delivery reports. `Unclear`: the connection broke after the final dot. Raises
+        `Delivered`, not proven: the server took it over and answers for it; what becomes of it
+        is told by delivery reports. `Unclear`: the connection broke after the final dot. Raises
         `WireError` for content that cannot travel: bare line ends, lines too long, eight bits.
         """
         stuffed = await self._threads.run(_stuffed, dispatch.content)

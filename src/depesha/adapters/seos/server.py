@@ -102,10 +102,9 @@ class SeosServer:
     async def _respond(self, request: web.Request) -> web.Response | None:
         if request.method == "GET":
             return _describe(request)
-        if request.method != "POST":
-            return web.Response(status=405, headers={"Allow": "GET, POST"}, text=ABOUT)
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            return _closing(web.Response(status=415, text=PACKED))
+        refusal = _not_taken(request)
+        if refusal is not None:
+            return refusal
         try:
             return await self._take_in(request)
         except TooLargeError:
@@ -183,6 +182,15 @@ def _closing(response: web.Response) -> web.Response:
     response.force_close()
     response.headers["Connection"] = "close"
     return response
+
+
+def _not_taken(request: web.Request) -> web.Response | None:
+    """Refuse by the head alone; None where the body may be read."""
+    if request.method != "POST":
+        return web.Response(status=405, headers={"Allow": "GET, POST"}, text=ABOUT)
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        return _closing(web.Response(status=415, text=PACKED))
+    return None
 
 
 def _too_large() -> web.Response:
