@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -28,6 +29,10 @@ def answer(*contents: bytes) -> tuple[str, bytes]:
     for content in contents:
         parts.add(content)
     return parts.join(b"<a/>", "uuid:1+id=1")
+
+
+def files_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
 
 
 async def read(
@@ -61,7 +66,7 @@ async def test_an_answer_cut_anywhere_is_broken_off_and_leaves_no_file(tmp_path:
     for end in range(0, len(body) - 4, 97):
         with pytest.raises(BrokenOffError):
             await read(kind, body[:end], tmp_path, 500)
-    assert list(tmp_path.iterdir()) == []
+    assert files_in(tmp_path) == []
 
 
 async def test_limits_hold_while_streaming(tmp_path: Path) -> None:
@@ -72,7 +77,7 @@ async def test_limits_hold_while_streaming(tmp_path: Path) -> None:
         await read(kind, body, tmp_path, limits=MtomLimits(envelope_bytes=3))
     with pytest.raises(TooLargeError):
         await read("text/xml", b"x" * 11, tmp_path, limits=MtomLimits(envelope_bytes=10))
-    assert list(tmp_path.iterdir()) == []
+    assert files_in(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -100,7 +105,8 @@ async def test_a_request_is_as_long_as_it_says_and_reads_back(tmp_path: Path) ->
         boundary="depesha-1",
         action="urn:x",
     )
-    body = b"".join([piece async for piece in await request.body(THREADS)])
+    async with request.body(THREADS) as pieces:
+        body = b"".join([piece async for piece in pieces])
     assert len(body) == request.length == int(request.headers["Content-Length"])
     envelope, parts = split(request.headers["Content-Type"], body)
     assert envelope == b"<e/>"
@@ -116,4 +122,22 @@ async def test_a_file_that_changed_stops_a_request_before_it_leaves(tmp_path: Pa
     ):
         request = MtomRequest(envelope=b"", parts=[changed], boundary="b", action="a")
         with pytest.raises(StorageError):
-            await request.body(THREADS)
+            await request.body(THREADS).__aenter__()
+
+
+async def test_memory_stays_at_a_few_pieces(tmp_path: Path) -> None:
+    head, tail = answer(b"MIDDLE")[1].split(b"MIDDLE")
+    kind = answer(b"")[0]
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield head
+        for _ in range(24 * 16):
+            yield bytes(64 * 1024)
+        yield tail
+
+    tracemalloc.start()
+    got = await read_answer(kind, chunks(), folder=tmp_path, limits=MtomLimits(), threads=THREADS)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert next(iter(got.parts.values())).size == 24 * 1024 * 1024
+    assert peak < 5 * 1024 * 1024

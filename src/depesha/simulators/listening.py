@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 from aiohttp import web
@@ -58,4 +59,6 @@ class Listener:
         await runner.cleanup()
         for transport in open_ones:  # a TLS farewell would wait for the other side's for long
             if transport is not None:
-                transport.abort()
+                # Python before 3.11.4 has forgotten its protocol once such a connection is closed.
+                with suppress(AttributeError):
+                    transport.abort()

@@ -113,7 +113,7 @@ def _certificate(token: etree._Element) -> bytes:
     if not token.get("ValueType", "").endswith(X509_TOKEN.rpartition("/")[2]):
         raise SecurityError("the token is no X.509 certificate")
     try:
-        der = base64.b64decode(xml.text(token), validate=True)
+        der = base64.b64decode("".join(xml.text(token).split()), validate=True)
         x509.load_der_x509_certificate(der)
     except (binascii.Error, ValueError) as error:
         raise SecurityError("the token cannot be read") from error

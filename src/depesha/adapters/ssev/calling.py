@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
 import aiohttp
 from yarl import URL
@@ -65,7 +65,9 @@ class Carrier:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Make one request and give its answer while it is being read.
 
-        Raises `UnreachableError` where nothing left, `BrokenOffError` where it broke later.
+        Raises `UnreachableError` where nothing left, `BrokenOffError` where it broke later. A
+        GET or DELETE on a kept connection that was closed meanwhile is asked once more by
+        aiohttp itself; a POST never is.
         A body in pieces needs its `Content-Length` among the headers.
         """
         limits = self._limits
@@ -217,41 +219,42 @@ class FileSink:
 
 
 class FileSource:
-    """Gives a file's bytes in large pieces, read and digested in threads."""
+    """Gives files' bytes in large pieces, read in threads. `async with`: every file is closed.
 
-    def __init__(self, path: Path, threads: Threads) -> None:
-        self._path = path
+    All files are opened first, so that one that is missing or changed stops a request before
+    anything leaves; `StorageError`.
+    """
+
+    def __init__(self, files: Sequence[tuple[Path, int]], threads: Threads) -> None:
+        """`files`: path and the size it must have."""
+        self._files = tuple(files)
         self._threads = threads
-        self._digest = hashlib.sha256()
+        self._open: list[BinaryIO] = []
 
-    async def open(self, size: int) -> BinaryIO:
-        """Open now, so that a missing or changed file is found before anything leaves."""
-        return await self._threads.run(self._open, size)
+    async def __aenter__(self) -> Self:
+        await self._threads.run(self._open_all)
+        return self
 
-    def _open(self, size: int) -> BinaryIO:
+    async def __aexit__(self, *_: object) -> None:
+        self._close_all()
+
+    def _open_all(self) -> None:
         try:
-            file = self._path.open("rb")
+            for path, size in self._files:
+                file = path.open("rb")
+                self._open.append(file)
+                if os.fstat(file.fileno()).st_size != size:
+                    self._close_all()
+                    raise StorageError("a file to be sent is not as long as declared")
         except OSError as error:
+            self._close_all()
             raise StorageError("a file to be sent cannot be read") from error
-        if os.fstat(file.fileno()).st_size != size:
+
+    def _close_all(self) -> None:
+        for file in self._open:
             file.close()
-            raise StorageError("a file to be sent is not as long as declared")
-        return file
 
-    async def stream(self, file: BinaryIO) -> AsyncIterator[bytes]:
-        """Give the content once; the file is closed at its end."""
-        try:
-            while piece := await self._threads.run(self._read, file):
-                yield piece
-        finally:
-            await self._threads.run(file.close)
-
-    def _read(self, file: BinaryIO) -> bytes:
-        piece = file.read(PIECE)
-        self._digest.update(piece)
-        return piece
-
-    @property
-    def digest(self) -> Digest:
-        """SHA-256 of what was given so far."""
-        return Digest(self._digest.hexdigest())
+    async def stream(self, index: int) -> AsyncIterator[bytes]:
+        """Give the content of one file, once."""
+        while piece := await self._threads.run(self._open[index].read, PIECE):
+            yield piece

@@ -48,7 +48,7 @@ _BEGIN: Final = "-----BEGIN DEPESHA-----"
 _END: Final = "-----END DEPESHA-----"
 _MARKER: Final = re.compile(r"\[DPS ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\]")
 _BLOCK: Final = re.compile(
-    re.escape(_BEGIN) + r"\s*(\{.{0,16000}\})\s*" + re.escape(_END), re.DOTALL
+    re.escape(_BEGIN) + r"\s*(\{[^\n]{0,16000}\})\s*" + re.escape(_END), re.DOTALL
 )
 _STATUS_WORDS: Final = {
     DocumentStatus.WAITING: "Чака регистрация",

@@ -7,10 +7,11 @@ It never looks into a part and never trusts a name in it for a path.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.message import Message as Headers
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from depesha.adapters.ssev.calling import FileSink, FileSource
@@ -70,24 +71,18 @@ class MtomRequest:
             "SOAPAction": f'"{action}"',
         }
 
-    async def body(self, threads: Threads) -> AsyncIterator[bytes]:
-        """Open every file, then return the bytes; `StorageError` where one is not as declared."""
-        sources = [FileSource(part.path, threads) for part in self._parts]
-        files: list[BinaryIO] = []
-        try:
-            for part, source in zip(self._parts, sources, strict=True):
-                files.append(await source.open(part.size))
-        except BaseException:
-            for file in files:
-                file.close()
-            raise
-        return self._stream([s.stream(f) for s, f in zip(sources, files, strict=True)])
+    @asynccontextmanager
+    async def body(self, threads: Threads) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open every file and give the bytes; `StorageError` where one is not as declared."""
+        files = [(part.path, part.size) for part in self._parts]
+        async with FileSource(files, threads) as source:
+            yield self._stream(source)
 
-    async def _stream(self, contents: list[AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
+    async def _stream(self, source: FileSource) -> AsyncIterator[bytes]:
         yield self._first + self._envelope
-        for head, content in zip(self._heads, contents, strict=True):
+        for index, head in enumerate(self._heads):
             yield head
-            async for piece in content:
+            async for piece in source.stream(index):
                 yield piece
         yield self._end
 

@@ -9,15 +9,15 @@ refused with 401 is made once more with a new token, and nothing else is ever re
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
-from urllib.parse import quote
 
 from yarl import URL
 
-from depesha.adapters.ssev import rest_reading
+from depesha.adapters.ssev import rest_judging, rest_reading
 from depesha.adapters.ssev.calling import Body, FileSink, FileSource, pieces, read_whole
 from depesha.adapters.ssev.problems import Problem, SsevError
 from depesha.adapters.ssev.values import (
@@ -29,7 +29,6 @@ from depesha.adapters.ssev.values import (
     OutgoingFile,
     Profile,
     RowPage,
-    Scan,
     SentMessage,
     Sought,
     StoredFile,
@@ -54,15 +53,7 @@ ADMINISTRATIONS: Final = (Group.ADMINISTRATION, Group.SOCIAL, Group.LEGAL_ENTITY
 SUBJECT: Final = 255
 MARGIN: Final = timedelta(hours=2)
 """Looked back further than asked: clocks differ, and local times are ambiguous in autumn."""
-_OK, _PARTIAL, _UNAUTHORIZED, _RANGE = 200, 206, 401, 416
-_PROBLEMS: Final = {
-    400: Problem.OUR_DEFECT,
-    401: Problem.CREDENTIALS,
-    403: Problem.NOT_PERMITTED,
-    404: Problem.GONE,
-    413: Problem.TOO_LARGE,
-}
-_NOT_TO_THEM: Final = b"Can not send to recipients"
+_OK, _PARTIAL, _UNAUTHORIZED = 200, 206, 401
 
 
 class SsevRestClient:
@@ -109,14 +100,14 @@ class SsevRestClient:
                 elif error.problem is not Problem.GONE:
                     raise
                 continue
-            profile = await self._read(_profile, found[0], group)
+            profile = await self._read(rest_judging.profile, found[0], group)
             return Lookup(profile=profile, forbidden=tuple(forbidden))
         return Lookup(profile=None, forbidden=tuple(forbidden))
 
     async def profile(self, profile_id: int) -> Profile:
         """Return a party by id, business identifier included (facts 3.7)."""
         found, _ = await self._get(f"/profiles/{profile_id}")
-        return await self._read(_profile, found, None)
+        return await self._read(rest_judging.profile, found, None)
 
     async def template(self, template_id: int = LETTER_TEMPLATE) -> dict[str, Any]:
         """Return a template as it stands there: which fields are required, which files allowed."""
@@ -137,16 +128,16 @@ class SsevRestClient:
         if file.size > self._settings.upload_bytes:
             raise SsevError("a file is larger than SSEV's REST side takes", Problem.TOO_LARGE)
         boundary = f"depesha-{self._ids.guid()}"
-        head, tail = _frame(boundary, file.name)
+        head, tail = rest_judging.frame(boundary, file.name)
         headers = {
             "Content-Type": f"multipart/form-data; boundary={boundary}",
             "Content-Length": str(len(head) + file.size + len(tail)),
         }
 
-        async def body() -> Body:
-            source = FileSource(file.path, self._threads)
-            opened = await source.open(file.size)
-            return _framed(head, source.stream(opened), tail)
+        @asynccontextmanager
+        async def body() -> AsyncIterator[Body]:
+            async with FileSource([(file.path, file.size)], self._threads) as source:
+                yield rest_judging.framed(head, source.stream(0), tail)
 
         url = self._settings.upload_url.rstrip("/") + "/blobs"
         try:
@@ -161,9 +152,9 @@ class SsevRestClient:
         except BrokenOffError as error:
             raise UnreachableError("an upload to SSEV broke; no message has left") from error
         if status != _OK:
-            raise _upload_refused(status)
+            raise rest_judging.upload_refused(status)
         given = await self._read(lambda: rest_reading.as_object(rest_reading.parse(answer)))
-        return await self._read(_uploaded, given, file)
+        return await self._read(rest_judging.uploaded, given, file)
 
     async def download(self, file: MessageFile, into: Path, *, resume: bool = False) -> StoredFile:
         """Fetch a file of an opened message and prove its digest and size.
@@ -197,8 +188,10 @@ class SsevRestClient:
             if status == _OK and start:
                 await sink.restart()
             elif status not in {_OK, _PARTIAL}:
-                raise _download_refused(status)
-            elif status == _PARTIAL and not _begins(response, start):
+                raise rest_judging.download_refused(status)
+            elif status == _PARTIAL and not rest_judging.begins(
+                response.headers.get("Content-Range", ""), start
+            ):
                 raise SsevError("SSEV sent another part of a file", Problem.UNREADABLE)
             await self._pour(response, file, sink)
 
@@ -209,7 +202,7 @@ class SsevRestClient:
         limit = min(limit, self._settings.download_bytes)
         try:
             async for piece in pieces(response):
-                _bounded(sink.size + len(piece), limit)
+                rest_judging.bounded(sink.size + len(piece), limit)
                 await sink.write(piece)
         except BaseException:
             await sink.finish()  # what came is kept for a resumption
@@ -253,10 +246,10 @@ class SsevRestClient:
             "POST",
             self._settings.api_url.rstrip("/") + "/messages",
             headers={"Content-Type": "application/json"},
-            body=_ready(body),
+            body=lambda: nullcontext(body),
         )
         if status != _OK:
-            raise _send_refused(status, answer)
+            raise rest_judging.send_refused(status, answer)
         try:
             return rest_reading.whole(rest_reading.parse(answer))
         except WireError as error:
@@ -323,7 +316,7 @@ class SsevRestClient:
     async def stored(self) -> tuple[MessageFile, ...]:
         """Return the files in our own storage there, which fill the quota."""
         found, _ = await self._get("/blobs")
-        return await self._read(_stored, found)
+        return await self._read(rest_judging.stored, found)
 
     async def remove_stored(self, blob_id: int) -> None:
         """Remove a file from our storage there; safe to repeat."""
@@ -339,7 +332,7 @@ class SsevRestClient:
         url = self._settings.api_url.rstrip("/") + path
         status, body = await self._authorised("GET", url, headers={}, params=query)
         if status != _OK:
-            raise _refused(status)
+            raise rest_judging.refused(status)
         return await self._read(rest_reading.parse, body), body
 
     async def _authorised(
@@ -349,21 +342,24 @@ class SsevRestClient:
         *,
         headers: Mapping[str, str],
         params: Mapping[str, str] | None = None,
-        body: Callable[[], Awaitable[Body]] | None = None,
+        body: Callable[[], AbstractAsyncContextManager[Body | None]] = nullcontext,
         whole_seconds: float | None = None,
     ) -> tuple[int, bytes]:
         """Make a call with a token; once more with a new one where the first was refused."""
         status, answer = 0, b""
         for _ in range(2):
             access = await self._tokens.access()
-            async with self._gateway.exchange(
-                method,
-                url,
-                headers={**headers, **access.headers},
-                params=params,
-                body=None if body is None else await body(),
-                whole_seconds=whole_seconds or self._settings.answer_seconds,
-            ) as response:
+            async with (
+                body() as content,
+                self._gateway.exchange(
+                    method,
+                    url,
+                    headers={**headers, **access.headers},
+                    params=params,
+                    body=content,
+                    whole_seconds=whole_seconds or self._settings.answer_seconds,
+                ) as response,
+            ):
                 status = response.status
                 try:
                     answer = await read_whole(response, self._settings.answer_bytes)
@@ -385,91 +381,3 @@ class SsevRestClient:
         """Close every connection."""
         await self._gateway.close()
         await self._blobs.close()
-
-
-def _ready(body: bytes) -> Callable[[], Awaitable[Body]]:
-    async def give() -> Body:
-        return body
-
-    return give
-
-
-def _frame(boundary: str, name: str) -> tuple[bytes, bytes]:
-    """Return what stands around a file: its name in RFC 5987 form, which wins there (3.1)."""
-    plain = "file" + ("." + name.rpartition(".")[2] if name.rpartition(".")[2].isalnum() else "")
-    plain = plain if plain.isascii() else "file"
-    named = f"filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-    head = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; {named}\r\n'
-        "Content-Type: application/octet-stream\r\n\r\n"
-    )
-    return head.encode(), f"\r\n--{boundary}--\r\n".encode()
-
-
-async def _framed(head: bytes, content: AsyncIterator[bytes], tail: bytes) -> AsyncIterator[bytes]:
-    yield head
-    async for piece in content:
-        yield piece
-    yield tail
-
-
-def _uploaded(given: rest_reading.Json, file: OutgoingFile) -> Uploaded:
-    """Judge an upload: 200 alone says nothing (facts 3.1; 9, no. 7)."""
-    verdict = rest_reading.scan(given)
-    if verdict is Scan.MALICIOUS:
-        raise SsevError("SSEV's scanner refused a file", Problem.MALICIOUS)
-    if rest_reading.no_space(given):
-        raise SsevError("our storage at SSEV is full", Problem.NO_SPACE)
-    blob_id = rest_reading.optional(given.get("blobId"))
-    if blob_id is None:
-        raise SsevError("SSEV did not keep a file", Problem.SERVER)
-    if rest_reading.text(given, "hash").lower() != file.digest:
-        raise SsevError("SSEV keeps other bytes than were sent", Problem.DAMAGED)
-    return Uploaded(blob_id=blob_id, scan=verdict)
-
-
-def _profile(given: Any, group: Group | None) -> Profile:
-    return rest_reading.profile(rest_reading.as_object(given), group)
-
-
-def _stored(given: Any) -> tuple[MessageFile, ...]:
-    found = rest_reading.as_object(given).get("result")
-    if not isinstance(found, list):
-        raise WireError("a list in an answer is none")
-    return tuple(rest_reading.file(rest_reading.as_object(each)) for each in found)
-
-
-def _refused(status: int) -> SsevError:
-    return SsevError("SSEV refused", _PROBLEMS.get(status, Problem.SERVER), status=status)
-
-
-def _upload_refused(status: int) -> SsevError:
-    if status == 404:  # noqa: PLR2004 -- the web server's word for "too large" (facts 3.1)
-        return SsevError("SSEV takes no file of this size", Problem.TOO_LARGE, status=status)
-    return _refused(status)
-
-
-def _send_refused(status: int, answer: bytes) -> SsevError | BrokenOffError:
-    """Tell a sure refusal from an unknown outcome (facts 8.7)."""
-    if status == 400 and _NOT_TO_THEM in answer:  # noqa: PLR2004 -- Bad Request
-        return SsevError("SSEV does not let us write there", Problem.NOT_PERMITTED, status=status)
-    if status in _PROBLEMS:
-        return _refused(status)
-    return BrokenOffError("SSEV failed, and may have taken the message", status=status)
-
-
-def _download_refused(status: int) -> SsevError:
-    if status == 400:  # noqa: PLR2004 -- expired or invalid link (facts 3.1)
-        return SsevError("a link of SSEV has expired", Problem.LINK_EXPIRED, status=status)
-    if status == _RANGE:
-        return SsevError("a file at SSEV is shorter than what came", Problem.DAMAGED, status=status)
-    return _refused(status)
-
-
-def _bounded(size: int, limit: int) -> None:
-    if size > limit:
-        raise SsevError("a file passes the permitted size", Problem.TOO_LARGE)
-
-
-def _begins(response: aiohttp.ClientResponse, start: int) -> bool:
-    return response.headers.get("Content-Range", "").startswith(f"bytes {start}-")

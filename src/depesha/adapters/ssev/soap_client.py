@@ -285,9 +285,9 @@ class SsevSoapClient:
         )
         if request.length > self._settings.request_bytes:
             raise SsevError("a message is larger than SSEV's SOAP side takes", Problem.TOO_LARGE)
-        body = await request.body(self._threads)
         try:
-            answer, status = await self._exchange(request, body, into)
+            async with request.body(self._threads) as body:
+                answer, status = await self._exchange(request, body, into)
             return await self._threads.run(self._judged, answer, status, operation, quiet)
         except (WireError, TooLargeError) as error:
             raise _unreadable(quiet=quiet) from error
