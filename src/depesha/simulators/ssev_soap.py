@@ -212,7 +212,8 @@ def _inlined(text: str) -> str:
     for path in sorted(FOLDER.glob("*.xsd")):
         schema = xml.parse(path).root
         for imported in schema.findall("{http://www.w3.org/2001/XMLSchema}import"):
-            imported.attrib.pop("schemaLocation", None)
+            if "schemaLocation" in imported.attrib:
+                del imported.attrib["schemaLocation"]
         types.append(schema)
     return xml.serialise(root).decode()
 

@@ -363,7 +363,7 @@ class Operations:
         add(result, DATA, "Identificator", identifier)
         info = etree.SubElement(result, f"{{{DATA}}}SubjectInfo")
         if not found:
-            info.attrib.update(NIL)
+            info.set(*NIL)
             return
         public(info, found[0])
         kinds = {Group.ADMINISTRATION: "StateAdministraation", Group.SOCIAL: "SocialOrganisations"}

@@ -19,7 +19,7 @@ from depesha.simulators.ssev_mtom import Parts
 from depesha.simulators.ssev_state import SsevState, local
 from depesha.simulators.ssev_values import Blob, Copy, Group, Login, Message, Profile
 
-NIL: Final = {f"{{{XSI}}}nil": "true"}
+NIL: Final = (f"{{{XSI}}}nil", "true")
 NEVER: Final = "0001-01-01T00:00:00"
 NOBODY: Final = Guid("00000000-0000-0000-0000-000000000000")
 KINDS: Final = {
@@ -37,7 +37,7 @@ def add(
     element = etree.SubElement(parent, f"{{{namespace}}}{name}")
     match value:
         case None:
-            element.attrib.update(NIL)
+            element.set(*NIL)
         case bool():
             element.text = "true" if value else "false"
         case datetime():
@@ -85,7 +85,7 @@ class SoapShapes:
         add(summary, DATA, "FileName", f"{stem}.xml")
         receipt = etree.SubElement(element, f"{{{DATA}}}TimeStampNRD")
         if own:
-            receipt.attrib.update(NIL)  # the sender never gets it (facts 5.4)
+            receipt.set(*NIL)  # the sender never gets it (facts 5.4)
         else:
             add(receipt, DATA, "FileName", f"{stem}_NRD.tsr")
             self._binary(receipt, "TimeStampData", copy.receipt)
@@ -108,7 +108,7 @@ class SoapShapes:
         if contents:
             _unsigned(etree.SubElement(signatures, f"{{{DATA}}}DcSignatureValidationResult"))
         else:
-            signatures.attrib.update(NIL)
+            signatures.set(*NIL)
         stamp = etree.SubElement(element, f"{{{DATA}}}TimeStamp")
         add(stamp, DATA, "FileName", blob.name)
         self._binary(stamp, "TimeStampData", blob.stamp)
@@ -214,7 +214,7 @@ def _login(parent: etree._Element, name: str, login: Login | None, *, bare: bool
     """Details disclose the other party's login (facts 9, no. 26)."""
     element = etree.SubElement(parent, f"{{{DATA}}}{name}")
     if login is None:
-        element.attrib.update(NIL)
+        element.set(*NIL)
         return
     add(element, DATA, "CertificateThumbprint", None if bare else login.thumbprint)
     add(element, DATA, "ElectronicSubjectId", login.subject_id)
