@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from depesha.adapters.seos import soap
 from depesha.adapters.seos.attachments import Enclosures
@@ -190,29 +190,22 @@ class SeosReader:
 def _word(
     mapper: Mapper, header: Header, original: _Original, signature: SignatureFacts
 ) -> Inquiry | StatusNotice | ErrorNotice:
+    common: dict[str, Any] = {
+        "network": NETWORK,
+        "received_at": original.received_at,
+        "original": original.digest,
+        "transport_id": header.transport_id,
+        "sender": header.sender,
+        "recipient": header.recipient,
+        "signature": signature,
+        "transport_serial": original.transport_serial,
+    }
     if header.kind == "inquiry":
-        return Inquiry(
-            network=NETWORK,
-            received_at=original.received_at,
-            original=original.digest,
-            transport_id=header.transport_id,
-            sender=header.sender,
-            recipient=header.recipient,
-            signature=signature,
-            transport_serial=original.transport_serial,
-            document=mapper.inquiry(),
-        )
+        return Inquiry(**common, document=mapper.inquiry())
     if header.kind == "status":
         status = mapper.status()
         return StatusNotice(
-            network=NETWORK,
-            received_at=original.received_at,
-            original=original.digest,
-            transport_id=header.transport_id,
-            sender=header.sender,
-            recipient=header.recipient,
-            signature=signature,
-            transport_serial=original.transport_serial,
+            **common,
             document=status.document,
             status=status.status,
             local_status=status.local_status,
@@ -221,17 +214,7 @@ def _word(
         )
     error = mapper.error()
     return ErrorNotice(
-        network=NETWORK,
-        received_at=original.received_at,
-        original=original.digest,
-        transport_id=header.transport_id,
-        sender=header.sender,
-        recipient=header.recipient,
-        signature=signature,
-        transport_serial=original.transport_serial,
-        failed=error.failed,
-        kind=error.kind,
-        description=error.description,
+        **common, failed=error.failed, kind=error.kind, description=error.description
     )
 
 
