@@ -109,7 +109,7 @@ trusted = {trusted}
 # format = "json"                          # or "text"
 
 [threads]
-# size = 16                                # threads that verify, sign, hash; most wait for disk
+# size = 5                                 # threads that verify, sign, hash; most wait for disk
 
 # One table for each network, named by it.
 {networks}"""
