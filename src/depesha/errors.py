@@ -129,3 +129,15 @@ class EvidenceError(DepeshaError):
     """The evidence chain, a seal or a pack does not verify."""
 
     code = "EVIDENCE"
+
+
+class DefectsError(DepeshaError):
+    """A document breaks a rule for what may leave; its author mends it. Nothing was stored."""
+
+    blame = Blame.THEIRS
+    code = "DEFECTS"
+
+    def __init__(self, public: str, *, defects: tuple[object, ...], remedy: str = "") -> None:
+        super().__init__(public, remedy=remedy)
+        self.defects = defects
+        """`schemas.route.Reasoned`, each with the facts its sentence needs; may name files."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from depesha.schemas.answer import Answer, ErrorNotice, Inquiry, Notice, StatusNotice
+    from depesha.schemas.dispatch import Attempt, Dispatch
     from depesha.schemas.envelope import Attachment, RegistrationNumber
     from depesha.schemas.evidence import EvidenceRecord, Seal
     from depesha.schemas.facts import Arrival, ContentFacts, Known, ScanResult, SignatureFacts
@@ -31,8 +32,22 @@ if TYPE_CHECKING:
         Stored,
         TaskKind,
     )
-    from depesha.schemas.outcome import Outcome
+    from depesha.schemas.outbound import (
+        Decision,
+        NewOutbound,
+        OutboundChange,
+        OutboundChanged,
+        OutboundMessage,
+        OutboundPage,
+        OutboundQuery,
+        Prepared,
+        Signal,
+        Submitted,
+        TryReport,
+    )
+    from depesha.schemas.outcome import Answered, Outcome
     from depesha.schemas.participant import DirectoryState, Participant
+    from depesha.schemas.route import ChannelFacts, ChannelHealth, RouteExplanation
     from depesha.schemas.steps import Step
     from depesha.schemas.verdict import CheckRecord
     from depesha.schemas.xml import Document
@@ -65,6 +80,9 @@ class Intake(Protocol):
 
     async def fault(self, fault: ErrorNotice, reply: Reply) -> bytes:
         """Take a peer's error about a message of ours."""
+
+    async def report(self, report: TryReport) -> bool:
+        """Take a network's later word on a try of ours; False where it knows no such try."""
 
 
 class Reply(Protocol):
@@ -107,6 +125,41 @@ class Desk(Protocol):
         """Open the content of one attachment; the opening itself is evidence (AUD-05)."""
 
 
+class Outbox(Protocol):
+    """What the registry and its clerks may ask about documents of ours on their way out.
+
+    Raises `UnknownMessageError`, `WrongStateError`, `ConflictError`, `StorageError`; nothing is
+    left behind on failure, and repeating the same request has the same result.
+    """
+
+    async def submit(
+        self, dispatch: Dispatch, contents: Sequence[ContentFacts], actor: str
+    ) -> Submitted:
+        """Take a document whose files are durable; the answer is given after the commit.
+
+        Raises `DefectsError` with nothing stored where a rule for what may leave is broken
+        (CHK-06 to 08, SIG-01), `ConflictError` where the key or the document's GUID was used for
+        something else. The same key with the same request is the same submission.
+        """
+
+    async def find(self, message_id: MessageId) -> OutboundMessage:
+        """Return one document of ours."""
+
+    async def page(self, query: OutboundQuery) -> OutboundPage:
+        """Return a page of documents, oldest first."""
+
+    async def explain(self, dispatch: Dispatch, language: str) -> RouteExplanation:
+        """Say what would be done now with a document like this one; sends and stores nothing."""
+
+    async def explain_again(self, message_id: MessageId, language: str) -> RouteExplanation:
+        """Say what would be done now with a document that is on its way."""
+
+    async def decide(
+        self, message_id: MessageId, decision: Decision, reason: str, actor: str
+    ) -> OutboundMessage:
+        """Take a person's decision on a document; the reason is kept."""
+
+
 # --- networks as the gateway sees them ------------------------------------------------------
 
 
@@ -119,6 +172,55 @@ class Notifier(Protocol):
 
     async def notify(self, notice: Notice) -> Outcome:
         """Try once. Never raises for the network's faults: they are outcomes."""
+
+
+class OutboundChannel(Protocol):
+    """Sends documents of ours by one network. Decides nothing about whether or when.
+
+    Only `deliver` lets anything leave; the other calls may be repeated at will.
+    """
+
+    @property
+    def network(self) -> str:
+        """The network it speaks."""
+
+    async def facts(self, dispatch: Dispatch) -> ChannelFacts:
+        """Return how the channel stands for this recipient: reach, limits, quality.
+
+        Never raises for the network's faults: `Reach.UNKNOWN` says that nobody could tell. Bounded
+        in time; what was found out a moment ago may be told again, with its age.
+        """
+
+    async def prepare(self, dispatch: Dispatch, attempts: Sequence[Attempt]) -> Prepared:
+        """Make and sign the bytes that will travel, and make them durable; nothing leaves.
+
+        `attempts` are the earlier tries on all networks: where the last one of this network was
+        DEFERRED, its very bytes and transport id are taken again. Raises `WireError` where the
+        document cannot be said in this network's words, `StorageError`.
+        """
+
+    async def deliver(self, dispatch: Dispatch, attempt: Attempt) -> Outcome:
+        """Try once. Never raises for the network's faults: they are outcomes (law 3).
+
+        After `Deferred` and `Refused` the document is surely not there. A break after the request
+        left is `Unclear`, and so is an answer that is not to be believed.
+        """
+
+    async def inquire(self, dispatch: Dispatch, attempt: Attempt) -> Answered:
+        """Ask the network or the recipient what became of a try. Never raises for its faults.
+
+        `Absent` only where a believed answer says so.
+        """
+
+    async def ping(self) -> str:
+        """Find out whether the network lives; return a line for people; raise `DepeshaError`."""
+
+
+class Signals(Protocol):
+    """Tells networks' operators of trouble. At-least-once; safe to repeat."""
+
+    async def tell(self, signal: Signal) -> Outcome:
+        """Try once. Delivered also where the network has no operator's address."""
 
 
 class Extractor(Protocol):
@@ -264,6 +366,40 @@ class MessageStore(Protocol):
 
     async def counts(self) -> Counts:
         """Count what stands where, by indexed look-ups only."""
+
+
+class OutboundStore(Protocol):
+    """Durable documents of ours. A call that returned is on disk; one that raised left nothing."""
+
+    async def submit(self, new: NewOutbound) -> Submitted:
+        """Store a document with its evidence and tasks in one transaction.
+
+        Where the idempotency key of the same actor was used before for the same request, nothing
+        is written and that document is returned, as repeated. Raises `ConflictError` where the key
+        stands for another request, or the document's GUID was submitted under another key.
+        """
+
+    async def change(self, change: OutboundChange) -> OutboundChanged:
+        """Make one step (state, tries, evidence, tasks, health) in one transaction.
+
+        What it makes of the document is `schemas/outbound_change.py`'s. Raises
+        `UnknownMessageError`, `WrongStateError`, `ConflictError`, `LostLeaseError`.
+        """
+
+    async def get(self, message_id: MessageId) -> OutboundMessage:
+        """Return one document; raise `UnknownMessageError`."""
+
+    async def find_document(self, document: Guid) -> OutboundMessage | None:
+        """Return the document with this GUID."""
+
+    async def find_attempt(self, network: str, name: str) -> OutboundMessage | None:
+        """Return the document that has a try with this transport id or reference."""
+
+    async def page(self, query: OutboundQuery) -> OutboundPage:
+        """Return a page of documents, oldest first."""
+
+    async def health(self) -> tuple[ChannelHealth, ...]:
+        """Return what was learnt of channels and peers, as last written."""
 
 
 class TaskQueue(Protocol):
@@ -460,6 +596,15 @@ class Observer(Protocol):
 
     def trouble(self, where: str, code: str) -> None:
         """Something of ours or of a neighbour failed; `where` and `code` are bounded words."""
+
+    def tried(self, message: str, network: str, outcome: str, seconds: float) -> None:
+        """A try to send a document of ours ended."""
+
+    def moved(self, message: str, network: str, state: str) -> None:
+        """A document of ours took a step."""
+
+    def circuit(self, network: str, state: str) -> None:
+        """A channel's breaker opened, or closed again."""
 
     def request(self, listener: str, status: int, seconds: float) -> None:
         """A listener answered a request."""

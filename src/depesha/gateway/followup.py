@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from depesha.schemas.outbound import Question
 from depesha.schemas.outbound_lifecycle import OutboundState
 
 if TYPE_CHECKING:
@@ -53,16 +54,6 @@ class FollowUpPolicy:
     def of(self, network: str, peer: str) -> Thresholds:
         """Return the thresholds for one peer on one network."""
         return self.peers.get(peer) or self.networks.get(network) or self.default
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """One status question of ours, and what came of it."""
-
-    at: datetime
-    clear: bool
-    """The recipient told a state in a believed answer. One that says "registered" or "declined"
-    changes the document's state and ends the following up; so a clear one says "waiting"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

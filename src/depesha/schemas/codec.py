@@ -17,6 +17,8 @@ from depesha.errors import StorageError, WireError
 from depesha.schemas.envelope import Envelope
 from depesha.schemas.evidence import canonical
 from depesha.schemas.facts import Arrival
+from depesha.schemas.outbound import OutboundMessage
+from depesha.schemas.route import ChannelHealth
 from depesha.schemas.verdict import CheckRecord
 
 if TYPE_CHECKING:
@@ -38,6 +40,16 @@ def _checks() -> TypeAdapter[tuple[CheckRecord, ...]]:
 @cache
 def _payloads() -> TypeAdapter[dict[str, str]]:
     return TypeAdapter(dict[str, str])
+
+
+@cache
+def _outbound() -> TypeAdapter[OutboundMessage]:
+    return TypeAdapter(OutboundMessage)
+
+
+@cache
+def _health() -> TypeAdapter[ChannelHealth]:
+    return TypeAdapter(ChannelHealth)
 
 
 @cache
@@ -83,6 +95,26 @@ def load_payload(data: bytes) -> dict[str, str]:
     return _load(_payloads(), data)
 
 
+def outbound_bytes(message: OutboundMessage) -> bytes:
+    """Return the stored form of a document on its way out."""
+    return _outbound().dump_json(message)
+
+
+def load_outbound(data: bytes) -> OutboundMessage:
+    """Read a document on its way out back; raise `StorageError`."""
+    return _load(_outbound(), data)
+
+
+def health_bytes(health: ChannelHealth) -> bytes:
+    """Return the stored form of what is known of a channel or a peer on it."""
+    return _health().dump_json(health)
+
+
+def load_health(data: bytes) -> ChannelHealth:
+    """Read a channel's health back; raise `StorageError`."""
+    return _load(_health(), data)
+
+
 def envelope_bytes(envelope: Envelope, version: int) -> bytes:
     """Return the form in which an envelope travels: canonical JSON, with its version beside."""
     told = _envelopes().dump_python(envelope, mode="json", exclude_defaults=True)
@@ -105,3 +137,4 @@ def warm() -> None:
     _arrivals()
     _checks()
     _payloads()
+    _outbound()

@@ -39,6 +39,9 @@ class SignatureFacts:
     weak: bool = False
     """True for SHA-1 and keys under 2048 bits."""
     certificate: CertificateFacts | None = None
+    by_network: bool = False
+    """True: the message bears no signature of its own, and the network itself vouches for its
+    sender (SSEV facts 8.4). Set by the channel alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,27 @@ class EvidenceKind(StrEnum):
     EXPORTED = "EXPORTED"
     SHREDDED = "SHREDDED"
 
+    # Of a document on its way out.
+    SUBMITTED = "SUBMITTED"
+    SIGNED = "SIGNED"
+    ROUTED = "ROUTED"
+    """A plan of channels was made; the row says why each was taken or not (law 10)."""
+    ATTEMPT_BEGUN = "ATTEMPT_BEGUN"
+    """The intent of a try, written before it."""
+    ATTEMPT_SETTLED = "ATTEMPT_SETTLED"
+    ASKED = "ASKED"
+    """The network or the recipient was asked what became of a document."""
+    HEARD = "HEARD"
+    """A word from outside about a document of ours."""
+    RETURNED = "RETURNED"
+    """Back to its author, with the defects."""
+    RULED = "RULED"
+    """A person decided."""
+    SIGNALLED = "SIGNALLED"
+    """A network's operator was told of trouble (FBK-03)."""
+    TELEPHONE = "TELEPHONE"
+    """A person is asked to ring the recipient up (LAT-02)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEvidence:
@@ -89,6 +110,12 @@ class TaskKind(StrEnum):
     """Seal refused bytes away."""
     REGISTER = "REGISTER"
     """Let the built-in registry number a message."""
+    DISPATCH = "DISPATCH"
+    """Move a document of ours on its way: the one owner of its present step."""
+    FOLLOW_UP = "FOLLOW_UP"
+    """Watch a sent document that has no answer yet."""
+    SIGNAL = "SIGNAL"
+    """Tell a network's operator of trouble on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

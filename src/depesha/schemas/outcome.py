@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from depesha.errors import Blame
+from depesha.schemas.answer import DocumentStatus
+from depesha.schemas.envelope import RegistrationNumber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerWord:
+    """What the recipient itself says of a document of ours, in an answer that is believed."""
+
+    status: DocumentStatus
+    number: RegistrationNumber | None = None
+    """Its own number; only with `REGISTERED`, `STOPPED` or `CLOSED` (SEOS facts 6.4: a number
+    inside "waiting" is no registration)."""
+    reason: str = ""
+    expected_close: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +31,10 @@ class Delivered:
     proven: bool = True
     """False: in the network's hands, not yet proven at the recipient (an unopened message, a mail
     handed to the next server)."""
+    word: PeerWord | None = None
+    """What the recipient said at once, where the network lets it; may be a refusal."""
+    reference: str = ""
+    """The network's own name for the message, once known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +54,8 @@ class Refused:
     code: str
     public: str
     receipt: bytes = b""
+    document: bool = False
+    """Refused for what the document is (malware …): no other channel may get it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +65,19 @@ class Unclear:
     code: str
     public: str
     receipt: bytes = b""
+    reference: str = ""
+    """The network's own name for the message, where it was heard before the break."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """Asked, the network says in a believed answer that the document is not there."""
+
+    receipt: bytes = b""
 
 
 Outcome = Delivered | Deferred | Refused | Unclear
+
+Answered = Outcome | Absent
+"""What a question after a try brings. `Deferred`: it could not be asked now; `Unclear`: it was
+asked, and the answer tells nothing. Both leave the try unclear."""
