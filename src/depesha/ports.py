@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from depesha.schemas.outcome import Answered, Outcome
     from depesha.schemas.participant import DirectoryState, Participant
     from depesha.schemas.route import ChannelFacts, ChannelHealth, RouteExplanation
-    from depesha.schemas.steps import Step
+    from depesha.schemas.steps import AnyStep
     from depesha.schemas.verdict import CheckRecord
     from depesha.schemas.xml import Document
 
@@ -436,8 +436,11 @@ class TaskQueue(Protocol):
         The evidence row is given the message the task belongs to.
         """
 
-    async def wait(self, seconds: float) -> None:
-        """Return when new work was stored, a task fell due, or after `seconds`."""
+    async def wait(self, seconds: float, kinds: Sequence[TaskKind] = ()) -> None:
+        """Return when new work was stored, a task of `kinds` fell due, or after `seconds`.
+
+        Without kinds, a task of any kind.
+        """
 
 
 class ParkedTasks(Protocol):
@@ -503,8 +506,15 @@ class Quarantine(Protocol):
         """Encrypt a blob away and remove its clear bytes. Safe to repeat.
 
         False, and nothing done, where the bytes were put a moment ago: they may be on their way
-        in again. True, and nothing done, where a message that was not rejected refers to them,
-        or where they are gone.
+        in again. True, and nothing done, where a message that was not rejected or a document of
+        ours refers to them, or where they are gone.
+        """
+
+    def drop(self, digest: Digest) -> None:
+        """Forget a copy taken out of refused bytes. Safe to repeat.
+
+        Nothing is done where a message that was not rejected or a document of ours refers to the
+        same bytes (a recipient may send our own file back), or where they were put a moment ago.
         """
 
     def open(self, digest: Digest) -> bytes:
@@ -563,7 +573,7 @@ class Threads(Protocol):
 class Checkpoint(Protocol):
     """Told of every step that separates two committed states; crash tests stop there."""
 
-    def reached(self, step: Step) -> None:
+    def reached(self, step: AnyStep) -> None:
         """Return at once in normal life."""
 
 

@@ -13,9 +13,20 @@ from pathlib import Path
 import pytest
 
 from depesha.errors import DepeshaError, StorageError
+from depesha.schemas.envelope import Attachment
 from depesha.schemas.ids import Digest
 from depesha.schemas.lifecycle import InboundState
-from tests.support.memory import BODIES, START, Body, arrival, body, digest_of, new_message
+from tests.support.memory import (
+    BODIES,
+    START,
+    Body,
+    arrival,
+    body,
+    digest_of,
+    envelope,
+    new_message,
+)
+from tests.support.outbound_memory import begun, new_outbound, signed, try_of
 
 MOMENT = 180.0
 LATER = START + timedelta(days=30)
@@ -145,6 +156,44 @@ async def test_bytes_of_refused_messages_alone_are_sealed(memory: Body) -> None:
         await memory.store.admit(new_message(number, state=InboundState.REJECTED, arrived=came))
     assert await sealed(memory, digest)
     assert memory.blobs.path(digest) is None
+
+
+async def ours(memory: Body) -> list[Digest]:
+    """Keep a document of ours: its file, the release, the bytes of a try."""
+    file, release, payload = (memory.blobs.put(n) for n in (b"file", b"release", b"payload"))
+    named = Attachment(index=1, name="a.pdf", media_type="application/pdf", size=4, digest=file)
+    await memory.outbound.submit(new_outbound(1, files=(named,)))
+    await memory.outbound.change(replace(signed(1), release=release))
+    await memory.outbound.change(replace(begun(1), begin=try_of(1, payload=payload)))
+    return [file, release, payload]
+
+
+async def test_our_own_bytes_sent_back_to_us_and_refused_stay(memory: Body) -> None:
+    """Whoever has a document of ours could else make us destroy our own copy of it."""
+    digests = await ours(memory)
+    memory.clock.advance(MOMENT)
+    for number, digest in enumerate(digests):
+        came = replace(arrival(number), original=digest)
+        await memory.store.admit(new_message(number, state=InboundState.REJECTED, arrived=came))
+        assert await sealed(memory, digest)
+        await asyncio.to_thread(memory.quarantine.drop, digest)
+        assert memory.blobs.path(digest) is not None
+
+
+async def test_a_copy_out_of_refused_bytes_is_dropped(memory: Body) -> None:
+    copy, shared = memory.blobs.put(b"copy"), memory.blobs.put(b"shared")
+    letter = envelope(2)
+    file = replace(letter.attachments[0], digest=shared)
+    came = arrival(2, envelope_=replace(letter, attachments=(file,)))
+    await memory.store.admit(new_message(2, arrived=came))
+    memory.clock.advance(MOMENT - 1)
+    await asyncio.to_thread(memory.quarantine.drop, copy)
+    assert memory.blobs.path(copy) is not None
+    memory.clock.advance(1)
+    for digest in (copy, shared, copy, digest_of("nothing")):
+        await asyncio.to_thread(memory.quarantine.drop, digest)
+    assert memory.blobs.path(copy) is None
+    assert memory.blobs.path(shared) is not None
 
 
 async def test_sealing_at_once_keeps_the_bytes(memory: Body) -> None:

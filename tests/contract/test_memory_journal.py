@@ -12,21 +12,26 @@ from typing import Any
 import pytest
 
 from depesha.errors import EvidenceError, UnknownMessageError
+from depesha.schemas.dispatch import AttemptOutcome
 from depesha.schemas.evidence import GENESIS, check_chain, seal_hash
 from depesha.schemas.journal import SealKey, check_signature
 from depesha.schemas.message import EvidenceKind
+from depesha.schemas.outbound_lifecycle import OutboundEvent
 from depesha.schemas.pack import verify_pack
 from tests.support.memory import (
     BODIES,
     SEAL_KEY,
     Body,
     arrival,
+    attachment,
     body,
+    digest_of,
     evidence,
     id_of,
     new_message,
     registration,
 )
+from tests.support.outbound_memory import begun, ended, new_outbound, out_id, said, signed
 
 
 @pytest.fixture(params=BODIES)
@@ -103,6 +108,42 @@ async def test_a_pack_proves_the_journey_offline(memory: Body) -> None:
         ("attachment 2", came.contents[1].attachment.digest, False),
     ]
     assert not verify_pack(await memory.journal.pack(id_of(1)), None).trusted
+
+
+async def test_a_pack_proves_a_document_of_ours_offline(memory: Body) -> None:
+    await memory.outbound.submit(new_outbound(1))
+    await memory.outbound.change(signed(1, facts={"release": digest_of("release 1")}))
+    await memory.journal.seal()
+    await memory.outbound.change(begun(1, facts={"payload": digest_of("payload 1 1")}))
+    await memory.outbound.change(ended(1, AttemptOutcome.DELIVERED, wire=b"<taken/>"))
+    word = said(1, OutboundEvent.PEER_REGISTERED, facts={"original": digest_of("notice")})
+    await memory.outbound.change(word)
+    report = verify_pack(await memory.journal.pack(out_id(1)), SEAL_KEY.public)
+    assert (report.trusted, report.message_id) == (True, out_id(1))
+    assert [row.kind for row in report.rows] == [
+        EvidenceKind.SUBMITTED,
+        EvidenceKind.SIGNED,
+        EvidenceKind.ATTEMPT_BEGUN,
+        EvidenceKind.ATTEMPT_SETTLED,
+        EvidenceKind.HEARD,
+    ]
+    assert report.rows[3].wire == b"<taken/>"
+    assert [(b.role, b.digest, b.size, b.attested) for b in report.blobs] == [
+        ("attachment 1", attachment(1, 1).digest, 75_000, True),
+        ("release", digest_of("release 1"), None, True),
+        ("try 1", digest_of("payload 1 1"), None, True),
+        ("heard in row 5", digest_of("notice"), None, True),
+    ]
+
+
+async def test_a_pack_names_the_originals_of_repeats(memory: Body) -> None:
+    await memory.store.admit(new_message(1))
+    again = evidence(1, EvidenceKind.REPEATED, original=digest_of("again"))
+    await memory.journal.record(again)
+    report = verify_pack(await memory.journal.pack(id_of(1)), SEAL_KEY.public)
+    assert [(b.role, b.digest) for b in report.blobs if b.size is None] == [
+        ("heard in row 2", digest_of("again"))
+    ]
 
 
 async def test_a_pack_of_nothing_is_an_error(memory: Body) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +22,22 @@ from depesha.adapters.registry.table import ROUTES
 from depesha.adapters.registry.tokens import Scope
 from depesha.schemas.lifecycle import InboundState
 from depesha.schemas.message import EvidenceKind, NewEvidence, NewTask, TaskKind
-from tests.support.registry import NUMBER, WHEN, Api, running_api
+from depesha.schemas.outbound_lifecycle import OutboundState
+from tests.support.registry import NUMBER, QUICK, WHEN, Api, running_api
+from tests.support.registry_outbound import KEY, WORDS, form
 
 DOCUMENT = document(ALL_ROUTES, "0.0.0")
 GOOD = {"number": NUMBER.number, "date": NUMBER.date.isoformat()}
 OTHER = GOOD | {"number": "ВХ-1/02.03.2026"}
 REASON = {"reason": "Проверено от служител"}
+OTHER_REASON = {"reason": "Проверено отново"}
 NOBODY = "0" * 32
 
 
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[Api]:
-    async with running_api(tmp_path, seats=2) as running:
+    patient = replace(QUICK, failed_attempts=100)
+    async with running_api(tmp_path, patient, seats=2) as running:
         yield running
 
 
@@ -74,7 +78,7 @@ def documented() -> set[tuple[str, str]]:
 
 def filled(route: Route, identity: str = NOBODY) -> str:
     path = re.sub(r"\{n\}|\{task\}", "1", route.path.replace("{id}", identity))
-    path = path.replace("{code}", "STORAGE")
+    path = path.replace("{code}", "STORAGE").replace("{identifier}", "999999999")
     return path + ("?q=Пример" if route.operation == "findParticipants" else "")
 
 
@@ -104,17 +108,31 @@ async def everywhere(recorder: Recorder) -> None:
         operation, path = route.operation, filled(route)
         body: dict[str, Any] = {"json": {}} if route.body else {}
         await recorder.ask(operation, 401, path, who="", **body)
-        wrong = "PARTICIPANTS_READ" if operation != "findParticipants" else "INBOX_READ"
+        of_bodies = operation in {"findParticipants", "getParticipant"}
+        wrong = "INBOX_READ" if of_bodies else "PARTICIPANTS_READ"
         await recorder.ask(operation, 403, path, who=Scope[wrong].value, **body)
         headers = {"Depesha-User": "a b"}
         await recorder.ask(operation, 422, path, headers=headers, **body)
+        if route.form:
+            await forms(recorder, operation)
         if route.body:
             typed = {"Content-Type": "application/json"}
             await recorder.ask(operation, 400, path, data=b"{", headers=typed)
             await recorder.ask(operation, 413, path, data=b" " * 20_000, headers=typed)
             await recorder.ask(operation, 415, path, data=b"{}")
-        if "{id}" in route.path or "{task}" in route.path:
+        if "{identifier}" in route.path or "{id}" in route.path or "{task}" in route.path:
             await recorder.ask(operation, 404, path, **_valid(route))
+
+
+async def forms(recorder: Recorder, operation: str) -> None:
+    """What a form answers that is none, or that says what cannot be."""
+    ask = recorder.ask
+    typed = {"Content-Type": "multipart/form-data; boundary=x", **KEY}
+    await ask(operation, 400, data=b"--y", headers=typed)
+    await ask(operation, 413, data=form(b" " * 300_000), headers=KEY)
+    await ask(operation, 415, json={}, headers=KEY)
+    await ask(operation, 202, data=form(), headers=KEY)
+    await ask(operation, 409, data=form(WORDS | {"subject": "Друго"}), headers=KEY)
 
 
 def _valid(route: Route) -> dict[str, Any]:
@@ -123,6 +141,8 @@ def _valid(route: Route) -> dict[str, Any]:
         "refuseMessage": REASON,
         "closeMessage": REASON | {"finished": True},
         "releaseMessage": REASON,
+        "decideMessage": REASON | {"decision": "resume"},
+        "explainRoute": {"id": NOBODY},
     }
     return {"json": bodies[route.operation]} if route.operation in bodies else {}
 
@@ -160,6 +180,7 @@ async def test_every_documented_answer_is_seen_and_fits_its_schema(api: Api) -> 
     rejected = await api.body.put(InboundState.REJECTED)
     await ask("getAttachment", 410, f"/messages/{rejected}/attachments/1")
     await ask("getOriginal", 410, f"/messages/{rejected}/original")
+    await outbound_answers(recorder)
     task = await parked_task(api)
     assert (await ask("listParked", 200))["items"][0]["task_id"] == task
     await ask("retryParked", 204, f"/parked/{task}/retry")
@@ -171,6 +192,20 @@ async def test_every_documented_answer_is_seen_and_fits_its_schema(api: Api) -> 
     await ask("explainProblem", 404, "/problems/NO_SUCH", who="")
     await feeds(recorder)
     assert recorder.seen == documented()
+
+
+async def outbound_answers(recorder: Recorder) -> None:
+    ask, body = recorder.ask, recorder.api.outbound
+    parked = body.put(OutboundState.PARKED)
+    await ask("listOutbox", 200)
+    shown = await ask("getMessage", 200, f"/messages/{parked.id}")
+    assert shown["direction"] == "out"
+    place = f"/messages/{parked.id}/decision"
+    await ask("decideMessage", 200, place, json=REASON | {"decision": "rule_absent"})
+    await ask("decideMessage", 409, place, json=REASON | {"decision": "rule_absent"} | OTHER_REASON)
+    await ask("explainRoute", 200, json={"recipient": {"identifier": "000000002"}})
+    await ask("explainRoute", 404, json={"id": NOBODY})
+    await ask("getParticipant", 200, "/participants/000000002")
 
 
 async def feeds(recorder: Recorder) -> None:

@@ -150,6 +150,16 @@ async def test_a_cut_in_a_large_content_is_surely_not_taken(stand: Stand) -> Non
     assert outcome.code == "CUT_OFF"
 
 
+@pytest.mark.parametrize("lines", [1_000, 100_000])
+async def test_a_large_letter_arrives_whole(stand: Stand, lines: int) -> None:
+    """Larger than what is written at once, and than the sockets' buffers."""
+    large = signed() + (b"y" * 70 + b"\r\n") * lines
+    outcome = await stand.submitter().send(replace(dispatch(), content=large))
+    assert isinstance(outcome, Delivered), outcome
+    (arrived,) = stand.domain.box(THEIRS).mails
+    assert arrived.content.endswith(large)
+
+
 async def test_a_size_known_before_spares_the_sending(stand: Stand) -> None:
     stand.domain.smtp.faults.size_limit = 5_000
     assert (await stand.submitter().offer()).letter_bytes == 5_000

@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from depesha.adapters.email.mailbox import Account, Cursor, Mailbox
+from depesha.adapters.email.settings import MailboxSettings
 from depesha.adapters.system import SystemClock, WorkerThreads
 from depesha.simulators.authority import Authority
 from tests.support.mail import client_tls, read, rule, signed
+from tests.support.mail_house import post
 
 DOVECOT = shutil.which("dovecot", path="/usr/sbin:/usr/bin")
 SETTINGS = """
@@ -100,11 +102,25 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-async def mailbox(folder: Path) -> AsyncIterator[Mailbox]:
+async def port(folder: Path) -> AsyncIterator[int]:
+    """Where a Dovecot of our own listens."""
     assert DOVECOT, "install dovecot-imapd: scripts/setup does"
-    port = free_port()
-    settings = write_settings(folder, port)
+    free = free_port()
+    settings = write_settings(folder, free)
     process = await asyncio.create_subprocess_exec(DOVECOT, "-F", "-c", str(settings))
+    try:
+        for _ in range(50):
+            if await listening(free):
+                break
+            await asyncio.sleep(0.1)
+        yield free
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+@pytest.fixture
+async def mailbox(folder: Path, port: int) -> AsyncIterator[Mailbox]:
     threads = WorkerThreads(1)
     made = Mailbox(
         account=Account(host="localhost", port=port, user="ours", password="ours"),
@@ -113,15 +129,9 @@ async def mailbox(folder: Path) -> AsyncIterator[Mailbox]:
         threads=threads,
     )
     try:
-        for _ in range(50):
-            if await listening(port):
-                break
-            await asyncio.sleep(0.1)
         yield made
     finally:
         await made.close()
-        process.terminate()
-        await process.wait()
         await threads.close()
 
 
@@ -164,3 +174,32 @@ async def test_a_real_server_gives_back_what_lies_in_it(mailbox: Mailbox, folder
     await asyncio.wait_for(waiting, 9.0)
     cursor = Cursor(validity=listing.validity, uid=2)
     assert [one.uid for one in (await mailbox.new(cursor)).mails] == [3]
+
+
+async def test_the_receiver_takes_documents_out_of_a_real_mailbox(
+    folder: Path, port: int, tmp_path: Path
+) -> None:
+    """A letter goes by the simulated server, lies in Dovecot, and is taken in once."""
+    real = MailboxSettings(
+        host="localhost",
+        port=port,
+        authorities=(str(folder / "ca.pem"),),
+        user="ours",
+        password_env="DOVECOT",
+    )
+    async with post(tmp_path, mailbox=real) as stand:
+        document = stand.document(b"%PDF-1.4 " + b"x" * 400_000)
+        channel = stand.a.channel.outbound
+        prepared = await channel.prepare(document, ())
+        letter = stand.a.blobs.path(prepared.payload)
+        assert letter is not None
+        put(folder, "1.a.b", letter.read_bytes())
+        put(folder, "2.a.b", b"Subject: noise\r\n\r\nwords\r\n")
+        assert await stand.b.poll() == 2
+        assert await stand.b.poll() == 0
+        (arrival,) = stand.b.heard.arrivals
+        assert arrival.envelope is not None
+        assert arrival.envelope.document == document.document
+        assert arrival.envelope.attachments == document.files
+        assert await stand.b.left() == ["UNSIGNED"]
+    assert [name[0] for name in marked(folder)] == ["1"]

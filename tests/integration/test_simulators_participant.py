@@ -251,3 +251,77 @@ async def test_only_the_recipient_may_tell_a_documents_state(
     said = StatusResponse(document=request.document, status="DS_REGISTERED")
     assert "Документът не е намерен" in failure(await third.say(A, a.url, said))
     assert [s.status for s in a.books.sent[request.document.guid].seen] == ["DS_WAIT_REGISTRATION"]
+
+
+async def test_the_office_registers_by_itself_after_a_while(
+    a: SeosParticipant, b: SeosParticipant
+) -> None:
+    b.quirks = Quirks(registers_after=0.3)
+    request = letter()
+    assert status(await a.submit(B, b.url, request)) == "DS_WAIT_REGISTRATION"
+    seen = await a.wait_for_status(request.document.guid, "DS_REGISTERED", 5)
+    assert seen.pushed
+    assert seen.number is not None
+
+
+async def test_a_notice_may_come_twice(a: SeosParticipant, b: SeosParticipant) -> None:
+    b.quirks = Quirks(notices_twice=True)
+    request = letter()
+    await a.submit(B, b.url, request)
+    await b.register(request.document.guid, NUMBER)
+    first, second = b.books.exchanges
+    assert first.sent == second.sent
+
+
+async def test_a_notice_may_go_back(a: SeosParticipant, b: SeosParticipant) -> None:
+    request = letter()
+    await a.submit(B, b.url, request)
+    await b.register(request.document.guid, NUMBER)
+    await b.claim(request.document.guid, "DS_WAIT_REGISTRATION")
+    told = [s.status for s in a.books.sent[request.document.guid].seen if s.pushed]
+    assert told == ["DS_REGISTERED", "DS_WAIT_REGISTRATION"]
+    assert b.books.received[request.document.guid].status == "DS_REGISTERED"
+
+
+@pytest.mark.parametrize(
+    ("quirks", "trouble", "stored"),
+    [
+        (Quirks(reset_requests=1), "broken off", False),
+        (Quirks(http_500_after=1), "HTTP 500", True),
+        (Quirks(http_500=1, failure_status=503), "HTTP 503", False),
+        (Quirks(soap_faults_after=1), "SOAP fault: Вътрешна грешка.", True),
+    ],
+)
+async def test_troubles_before_and_after_taking_in(
+    a: SeosParticipant, b: SeosParticipant, quirks: Quirks, trouble: str, *, stored: bool
+) -> None:
+    b.quirks = quirks
+    request = letter()
+    assert (await a.submit(B, b.url, request)).trouble == trouble
+    assert (request.document.guid in b.books.received) is stored
+
+
+async def test_answers_may_be_odd(a: SeosParticipant, b: SeosParticipant) -> None:
+    b.quirks = Quirks(answer_status="DS_SOMETHING")
+    assert (await a.submit(B, b.url, letter())).trouble == "unreadable answer"
+    b.quirks = Quirks(early_number=True)
+    early = await a.submit(B, b.url, letter())
+    assert early.heard is not None
+    assert isinstance(early.heard.body, StatusResponse)
+    assert early.heard.body.status == "DS_WAIT_REGISTRATION"
+    assert early.heard.body.document.number is not None
+    b.quirks = Quirks(empty_answers=True)
+    assert (await a.submit(B, b.url, letter())).answer == ""
+    b.quirks = Quirks(errors=1, error="Друга грешка.")
+    assert failure(await a.submit(B, b.url, letter())) == "Друга грешка."
+
+
+async def test_troubles_may_spare_questions(a: SeosParticipant, b: SeosParticipant) -> None:
+    b.quirks = Quirks(http_500=2, only_documents=True, wrong_answer_signature=True)
+    request = letter()
+    assert (await a.submit(B, b.url, request)).trouble == "HTTP 500"
+    asked = await a.ask(B, b.url, request.document)
+    assert status(asked) == "DS_NOT_FOUND"
+    assert asked.judgement is not None
+    assert asked.judgement.valid
+    assert (await a.submit(B, b.url, request)).trouble == "HTTP 500"

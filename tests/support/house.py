@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, BinaryIO
 
 from depesha.adapters.memory.blobs import MemoryBlobs
 from depesha.adapters.memory.directory import MemoryDirectory
 from depesha.adapters.memory.journal import MemoryJournal
 from depesha.adapters.memory.observer import RecordingObserver
+from depesha.adapters.memory.outbound import MemoryOutbound
 from depesha.adapters.memory.quarantine import MemoryQuarantine
 from depesha.adapters.memory.scanner import MemoryScanner
 from depesha.adapters.memory.state import MemoryState
@@ -23,8 +24,13 @@ from depesha.adapters.memory.system import (
 )
 from depesha.adapters.memory.tasks import MemoryTasks
 from depesha.adapters.system import NoCheckpoint
+from depesha.gateway.breakers import Breakers
+from depesha.gateway.calendar import WorkingCalendar
 from depesha.gateway.checks.chain import Chain
+from depesha.gateway.departures import Departures
 from depesha.gateway.desk import RegistryDesk
+from depesha.gateway.followup import FollowUpPolicy
+from depesha.gateway.hearing import Hearing
 from depesha.gateway.inbound import Inbound
 from depesha.gateway.labour import Labour
 from depesha.gateway.retry import NOTICES
@@ -121,7 +127,7 @@ class House:
         self.tasks = MemoryTasks(self.state, self.clock, self.ids)
         self.journal = MemoryJournal(self.state, self.clock, memory.SEAL_KEY)
         chain = Chain(
-            directory=self.directory,
+            directories={"seos": self.directory},
             store=self.store,
             blobs=self.blobs,
             scanner=self.scanner,
@@ -130,11 +136,25 @@ class House:
             policy=_policy(),
         )
         follow_ups = FollowUps(webhooks=self.hooks, builtin_registry=self.builtin)
+        self.outbound = MemoryOutbound(self.state, self.clock)
+        self.breakers = Breakers()
+        self.departures = Departures(
+            webhooks=self.hooks,
+            breakers=self.breakers,
+            policy=FollowUpPolicy(),
+            calendar=WorkingCalendar(zone=UTC),
+            clock=self.clock,
+            observer=self.observer,
+        )
+        hearing = Hearing(
+            store=self.outbound, departures=self.departures, clock=self.clock, checkpoint=at
+        )
         self.inbound = Inbound(
             chain=chain,
             store=self.store,
             journal=self.journal,
             follow_ups=follow_ups,
+            hearing=hearing,
             clock=self.clock,
             ids=self.ids,
             observer=self.observer,

@@ -11,12 +11,22 @@ from pathlib import Path
 
 from depesha.adapters.memory.blobs import MemoryBlobs
 from depesha.adapters.memory.journal import MemoryJournal
+from depesha.adapters.memory.outbound import MemoryOutbound
 from depesha.adapters.memory.quarantine import MemoryQuarantine
 from depesha.adapters.memory.state import MemoryState
 from depesha.adapters.memory.store import MemoryStore
 from depesha.adapters.memory.system import CountingIds, HandClock
 from depesha.adapters.memory.tasks import MemoryTasks
-from depesha.ports import BlobStore, Clock, IdSource, Journal, MessageStore, Quarantine, TaskQueue
+from depesha.ports import (
+    BlobStore,
+    Clock,
+    IdSource,
+    Journal,
+    MessageStore,
+    OutboundStore,
+    Quarantine,
+    TaskQueue,
+)
 from depesha.queue.opening import Memory, open_memory
 from depesha.schemas.envelope import (
     Attachment,
@@ -52,6 +62,7 @@ class Body:
     """The memory's ports under test, and the clock they go by."""
 
     store: MessageStore
+    outbound: OutboundStore
     tasks: TaskQueue
     journal: Journal
     blobs: BlobStore
@@ -67,6 +78,7 @@ async def body(kind: str, folder: Path) -> AsyncIterator[Body]:
         state, blobs = MemoryState(), MemoryBlobs(folder, clock)
         yield Body(
             store=MemoryStore(state, clock),
+            outbound=MemoryOutbound(state, clock),
             tasks=MemoryTasks(state, clock, ids),
             journal=MemoryJournal(state, clock, SEAL_KEY),
             blobs=blobs,
@@ -77,6 +89,7 @@ async def body(kind: str, folder: Path) -> AsyncIterator[Body]:
     async with opened(folder, clock, ids) as memory:
         yield Body(
             store=memory.store,
+            outbound=memory.outbound,
             tasks=memory.tasks,
             journal=memory.journal,
             blobs=memory.blobs,

@@ -24,7 +24,7 @@ from depesha.adapters.memory.tasks import MemoryTasks
 from depesha.adapters.registry.api import build_app
 from depesha.adapters.registry.feed import Bell, RingingObserver
 from depesha.adapters.registry.routes import Parts
-from depesha.adapters.registry.settings import RegistryApiSettings
+from depesha.adapters.registry.settings import RegistryApiSettings, SubmissionLimits
 from depesha.adapters.registry.tokens import Scope, TokenStore
 from depesha.adapters.system import NoCheckpoint, SystemClock, SystemIds, WorkerThreads
 from depesha.gateway.desk import RegistryDesk
@@ -57,6 +57,7 @@ from depesha.schemas.verdict import (
     Verdict,
     finding,
 )
+from tests.support.registry_outbound import OutboundBody
 
 FILES = {"Заявление.pdf": b"%PDF-1.7 one", "scan.txt": b"two"}
 WHEN = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -284,6 +285,7 @@ class Api:
     server: TestServer
     session: aiohttp.ClientSession
     secrets: dict[str, str]
+    outbound: OutboundBody
 
     def url(self, path: str) -> str:
         return str(self.server.make_url("/api/v1" + path))
@@ -311,7 +313,11 @@ class Api:
 
 @asynccontextmanager
 async def running_api(
-    folder: Path, settings: RegistryApiSettings = QUICK, seats: int = 64, **changes: Any
+    folder: Path,
+    settings: RegistryApiSettings = QUICK,
+    seats: int = 64,
+    limits: SubmissionLimits | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Api]:
     """Serve the API on loopback over the in-memory desk; `changes` replace parts."""
     body = MemoryBody(folder, bell=Bell(seats))
@@ -321,6 +327,15 @@ async def running_api(
         "registry", (Scope.INBOX_READ, Scope.MESSAGES_REGISTER, Scope.EVIDENCE_READ)
     )[1]
     threads = WorkerThreads(4)
+    outbound = OutboundBody(
+        blobs=body.blobs,
+        threads=threads,
+        clock=body.clock,
+        observer=body.ringing,
+        directories=(TwoParticipants(),),
+        state=body.state,
+        limits=limits or SubmissionLimits(),
+    )
     parts = replace(
         Parts(
             desk=body.desk,
@@ -336,6 +351,7 @@ async def running_api(
             bell=body.bell,
             sentence=sentence,
             settings=settings,
+            sending=outbound.sending(),
         ),
         **changes,
     )
@@ -343,7 +359,7 @@ async def running_api(
     await server.start_server()
     async with aiohttp.ClientSession() as session:
         try:
-            yield Api(body, parts, server, session, secrets)
+            yield Api(body, parts, server, session, secrets, outbound)
         finally:
             await server.close()
             await threads.close()

@@ -50,6 +50,7 @@ from depesha.schemas.envelope import (
 from depesha.schemas.evidence import sha256
 from depesha.schemas.facts import Arrival, CertificateFacts, ContentFacts, SignatureFacts
 from depesha.schemas.ids import Guid, SerialNumber
+from depesha.schemas.outbound import TryReport
 from depesha.schemas.participant import Participant, ParticipantStatus
 from depesha.schemas.policy import Limits
 from depesha.schemas.verdict import Finding, Rejection, finding
@@ -228,6 +229,9 @@ class Answering:
 
     async def fault(self, fault: ErrorNotice, reply: Reply) -> bytes:
         return await self._take(fault, reply, EmptyAnswer())
+
+    async def report(self, report: TryReport) -> bool:
+        raise AssertionError(f"{report.network} tells nothing of a single try")
 
     async def _take(self, heard: Heard, reply: Reply, answer: Answer) -> bytes:
         if self.broken:

@@ -84,7 +84,7 @@ class House:
         self.scanner = MemoryScanner()
         self.observer = RecordingObserver()
         self.chain = Chain(
-            directory=self.directory,
+            directories={"seos": self.directory},
             store=self.store,
             blobs=self.blobs,
             scanner=self.scanner,

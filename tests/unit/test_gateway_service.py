@@ -11,7 +11,7 @@ from depesha.adapters.system import SystemClock, SystemJitter
 from depesha.errors import StorageError
 from depesha.gateway import service
 from depesha.gateway.labour import Labour
-from depesha.gateway.service import Clockwork, Service
+from depesha.gateway.service import Clockwork, Lane, Service
 from depesha.ports import TaskQueue
 from depesha.schemas.message import Claim, TaskKind
 
@@ -54,7 +54,7 @@ class OneTask:
     async def claim(self, *_: object) -> tuple[Claim, ...]:
         return (self.claims.pop(),) if self.claims else ()
 
-    async def wait(self, _seconds: float) -> None:
+    async def wait(self, _seconds: float, _kinds: object = ()) -> None:
         await asyncio.sleep(_seconds)
 
     async def defer(self, claim: Claim, _due: datetime, *_: object, tried: bool = True) -> None:
@@ -63,10 +63,16 @@ class OneTask:
 
 def running(labour: object, tasks: object, *clockworks: Clockwork, workers: int = 1) -> Service:
     return Service(
-        labour=cast("Labour", labour),
+        lanes=(
+            Lane(
+                name="all",
+                kinds=tuple(TaskKind),
+                do=cast("Labour", labour).do,
+                workers=workers,
+            ),
+        ),
         tasks=cast("TaskQueue", tasks),
         clockworks=clockworks,
-        workers=workers,
         clock=SystemClock(),
         jitter=SystemJitter(),
         observer=RecordingObserver(),
@@ -95,7 +101,7 @@ async def test_a_memory_that_fails_is_not_asked_without_a_pause() -> None:
             self.asked += 1
             raise StorageError("the disk is away")
 
-        async def wait(self, _seconds: float) -> None:
+        async def wait(self, _seconds: float, _kinds: object = ()) -> None:
             raise StorageError("the disk is away")
 
     tasks, stop = Failing(), asyncio.Event()

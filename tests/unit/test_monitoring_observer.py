@@ -6,6 +6,7 @@ import inspect
 import io
 import json
 import timeit
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -60,6 +61,9 @@ def tell_everything(observer: Observer) -> None:
     observer.word("seos", "status_request")
     observer.task("NOTICE", "done", 0.01)
     observer.trouble("scanner", "SCANNER")
+    observer.tried(MESSAGE, "seos", "deferred", 0.5)
+    observer.moved(MESSAGE, "seos", "DEFERRED")
+    observer.circuit("seos", "OPEN")
     observer.request("partners", 200, 0.01)
 
 
@@ -93,6 +97,10 @@ def test_every_event_is_counted(metrics: Metrics, level: str) -> None:
         ("depesha_words_total", (("kind", "status_request"), seos)),
         ("depesha_tasks_total", (("kind", "NOTICE"), ("outcome", "done"))),
         ("depesha_troubles_total", (("code", "SCANNER"), ("where", "scanner"))),
+        ("depesha_attempts_total", (seos, ("outcome", "deferred"))),
+        ("depesha_attempt_seconds_count", (seos,)),
+        ("depesha_outbound_changes_total", (seos, ("state", "DEFERRED"))),
+        ("depesha_circuit_open", (seos,)),
         ("depesha_requests_total", (("listener", "partners"), ("status", "2xx"))),
         ("depesha_durable_seconds_count", (seos,)),
     ]:
@@ -120,6 +128,22 @@ def test_labels_stay_bounded_whatever_is_told(metrics: Metrics) -> None:
     assert all(("kind", OTHER) in labels for _, labels in words)
 
 
+def test_a_circuit_is_open_until_it_is_closed(metrics: Metrics) -> None:
+    observer = LiveObserver(make_logger(io.StringIO(), "error", "json"), metrics)
+    seen = []
+    for state in ("OPEN", "HALF_OPEN", "CLOSED"):
+        observer.circuit("ssev", state)
+        seen.append(samples(metrics)["depesha_circuit_open", (("network", "ssev"),)])
+    assert seen == [1, 1, 0]
+
+
+def test_a_document_moves_before_it_is_on_any_network(metrics: Metrics) -> None:
+    observer = LiveObserver(make_logger(io.StringIO(), "error", "json"), metrics)
+    observer.moved(MESSAGE, "", "SIGNED")
+    labels = (("network", "none"), ("state", "SIGNED"))
+    assert samples(metrics)["depesha_outbound_changes_total", labels] == 1
+
+
 def test_words_are_kept_or_become_other() -> None:
     words = Words()
     assert [words(one) for one in ("seos", "Иван", "a b", "a" * 41, "", "seos")] == [
@@ -141,14 +165,34 @@ def test_the_standing_of_the_store_is_shown(metrics: Metrics) -> None:
         tasks_due=2,
         oldest_due=None,
         parked=1,
+        outbound_by_state={"SENDING": 4},
+        oldest_outbound=NOW - timedelta(seconds=30),
     )
     metrics.show(counts, NOW)
     metrics.show_directory(None, 0, NOW)
     seen = samples(metrics)
     assert seen["depesha_messages", (("state", "ADMITTED"),)] == 7
+    assert seen["depesha_outbound_documents", (("state", "SENDING"),)] == 4
+    assert seen["depesha_oldest_outbound_seconds", ()] == 30
     assert seen["depesha_oldest_waiting_seconds", ()] == 90
     assert seen["depesha_oldest_due_seconds", ()] == 0
     assert seen["depesha_directory_age_seconds", ()] == -1
+
+
+def test_a_state_that_empties_shows_it(metrics: Metrics) -> None:
+    full = Counts(
+        by_state={"HELD": 3},
+        oldest_waiting=None,
+        tasks_due=0,
+        oldest_due=None,
+        parked=0,
+        outbound_by_state={"UNCLEAR": 2},
+    )
+    metrics.show(full, NOW)
+    metrics.show(replace(full, by_state={}, outbound_by_state={}), NOW)
+    seen = samples(metrics)
+    assert seen["depesha_messages", (("state", "HELD"),)] == 0
+    assert seen["depesha_outbound_documents", (("state", "UNCLEAR"),)] == 0
 
 
 def test_every_metric_has_the_prefix_a_sentence_and_base_units(metrics: Metrics) -> None:

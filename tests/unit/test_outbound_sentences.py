@@ -35,7 +35,7 @@ def test_all_words_are_there_and_none_is_left_over(language: str) -> None:
     needed |= {f"quality.{quality}" for quality in Quality}
     assert needed <= words.keys()
     rest = {key.split(".")[0] for key in words.keys() - needed}
-    assert rest == {"step", "verdict", "fact", "network", "followup"}
+    assert rest == {"step", "verdict", "fact", "network", "followup", "signal"}
     assert len({outbound_state_name(state, language) for state in OutboundState}) == len(
         OutboundState
     )

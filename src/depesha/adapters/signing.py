@@ -15,6 +15,7 @@ from lxml import etree
 
 from depesha.errors import ConfigurationError, DepeshaError
 from depesha.schemas import xml
+from depesha.schemas.xmlstream import NODE, divide, serialise_large
 
 DS: Final = "http://www.w3.org/2000/09/xmldsig#"
 C14N: Final = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
@@ -72,6 +73,12 @@ class XmlSigner:
         that carries a signature already.
         """
         root = xml.parse(document).root
+        large = len(document) > NODE
+        del document
+        if large:
+            # Canonical XML copies each text node twice: of several, only one at a time.
+            for element in list(root.iter()):
+                divide(element)
         if next(root.iter(f"{{{DS}}}Signature"), None) is not None:
             raise DepeshaError("the document is signed already")
         signature = _template(root, algorithm)
@@ -85,7 +92,7 @@ class XmlSigner:
                 remedy="the system's crypto policy may forbid it; allow it or choose another",
             ) from error
         signature.append(copy(self._key_info))
-        return xml.serialise(root)
+        return serialise_large(root) if large else xml.serialise(root)
 
     def self_check(self, *algorithms: str) -> None:
         """Sign and verify once with each algorithm (all four where none is named).

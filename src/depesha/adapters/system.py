@@ -23,7 +23,7 @@ from depesha.schemas.ids import Guid, MessageId
 
 if TYPE_CHECKING:
     from depesha.ports import Clock
-    from depesha.schemas.steps import Step
+    from depesha.schemas.steps import AnyStep
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -138,5 +138,5 @@ class WorkerThreads:
 class NoCheckpoint:
     """`ports.Checkpoint` of normal life: nobody stops anywhere."""
 
-    def reached(self, step: Step) -> None:
+    def reached(self, step: AnyStep) -> None:
         """Return at once."""

@@ -49,13 +49,19 @@ async def simulate(network: str, *, folder: Path, port: int) -> int:
     """Stand in for a network until told to stop; return the exit status."""
     from depesha.adapters.system import SystemClock, SystemIds  # noqa: PLC0415 - as above
     from depesha.simulators.simulate import simulate_seos  # noqa: PLC0415 - as above
+    from depesha.simulators.simulate_networks import simulate_network  # noqa: PLC0415 - as above
 
-    if network != "seos":
-        raise ConfigurationError(f"no simulator stands in for {network!r}")
     clock = SystemClock()
-    return await simulate_seos(
-        folder, "127.0.0.1", port, say=_say, clock=clock, ids=SystemIds(clock)
-    )
+    ids, host = SystemIds(clock), "127.0.0.1"
+    match network:
+        case "seos":
+            return await simulate_seos(folder, host, port, say=_say, clock=clock, ids=ids)
+        case "ssev" | "email":
+            return await simulate_network(
+                network, folder, host, port, say=_say, clock=clock, ids=ids
+            )
+        case _:
+            raise ConfigurationError(f"no simulator stands in for {network!r}")
 
 
 async def doctor(settings: Settings) -> list[Diagnosis]:

@@ -19,9 +19,16 @@ from depesha.adapters.clamd import ClamdScanner
 from depesha.adapters.contents import Inspector
 from depesha.adapters.registry.api import build_app as registry_app
 from depesha.adapters.registry.builtin import BuiltinRegistry, NumberTemplate
+from depesha.adapters.registry.drafting import Submitter
 from depesha.adapters.registry.feed import Bell, RingingObserver
+from depesha.adapters.registry.folder import OutboxFolder
 from depesha.adapters.registry.routes import Parts as RegistryParts
-from depesha.adapters.registry.settings import RegistryApiSettings, WebhookSettings
+from depesha.adapters.registry.routes import Sending as RegistrySending
+from depesha.adapters.registry.settings import (
+    RegistryApiSettings,
+    SubmissionLimits,
+    WebhookSettings,
+)
 from depesha.adapters.registry.tokens import TokenStore
 from depesha.adapters.registry.webhooks import WebhookSender
 from depesha.adapters.revocation import HttpListFetcher, RevocationRefresher
@@ -34,14 +41,18 @@ from depesha.adapters.system import (
     WorkerThreads,
 )
 from depesha.app import policy as values
+from depesha.app.departing import Departing, House
 from depesha.app.listeners import Listeners
+from depesha.app.networks import Networks, check_names, peer_sentence
+from depesha.app.profiles import Profiles
 from depesha.app.trust import load_trust
 from depesha.config import secret
 from depesha.gateway.checks.chain import Chain
 from depesha.gateway.desk import RegistryDesk
+from depesha.gateway.explain import as_text, explain
 from depesha.gateway.inbound import Inbound
-from depesha.gateway.labour import Labour
-from depesha.gateway.service import Clockwork, Service
+from depesha.gateway.labour import KINDS, Labour
+from depesha.gateway.service import Clockwork, Lane, Service
 from depesha.gateway.tasks import EVENTS, FollowUps
 from depesha.monitoring.health import (
     Health,
@@ -55,6 +66,7 @@ from depesha.monitoring.metrics import Metrics
 from depesha.monitoring.observer import LiveObserver
 from depesha.monitoring.server import Operators
 from depesha.queue.opening import open_memory
+from depesha.schemas import outbound_sentences, sentences
 from depesha.schemas.sentences import sentence
 
 if TYPE_CHECKING:
@@ -63,19 +75,13 @@ if TYPE_CHECKING:
     from depesha.config import Settings
     from depesha.ports import Checkpoint
     from depesha.queue.opening import Memory
-    from depesha.schemas.verdict import Finding
 
 WORKERS = 8
 """Tasks done side by side: they mostly wait for others."""
 SHRED_SECONDS = 3600.0
 REGISTER_SECONDS = 5.0
 """How long the first answer of a participants' register is waited for at start."""
-SEOS_LANGUAGE = "bg"
-
-
-def peer_sentence(finding: Finding) -> str:
-    """What a SEOS peer is told of a finding."""
-    return sentence(finding, SEOS_LANGUAGE, "peer")
+SWEEP_SECONDS = 24 * 3600.0
 
 
 class Gateway:
@@ -108,6 +114,7 @@ class Gateway:
 
     async def _open(self) -> None:
         settings = self._settings
+        check_names(settings)
         seos = values.seos_settings(settings)
         self._threads = WorkerThreads(settings.threads.size)
         self._stack.push_async_callback(self._threads.close)
@@ -124,12 +131,16 @@ class Gateway:
         self._session = aiohttp.ClientSession()
         self._stack.push_async_callback(self._session.close)
         self._scanner = ClamdScanner(settings.scanner.addresses, clock=self._clock)
+        self._inspector = Inspector(limits=values.limits(settings))
         self._channel = self._seos(seos, trust, self._memory)
-        self._stack.push_async_callback(self._channel.close)
-        await self._channel.start()
+        self._networks = await self._threads.run(self._all_networks, trust)
+        self._stack.push_async_callback(self._networks.close)
+        await self._networks.start()
         self._refresher = self._revocation(seos, trust)
         await self._refresher.refresh()
-        self._rooms(seos)
+        self._rooms(seos, trust)
+        await self._departing.load()
+        await self._threads.run(_read_words)
 
     def _seos(self, seos: SeosSettings, trust: Trust, memory: Memory) -> SeosChannel:
         settings = self._settings
@@ -144,7 +155,7 @@ class Gateway:
                 blobs=memory.blobs,
                 signer=trust.signer,
                 verifier=trust.verifier,
-                inspector=Inspector(limits=limits),
+                inspector=self._inspector,
                 peer_sentence=peer_sentence,
                 threads=self._threads,
                 clock=self._clock,
@@ -152,6 +163,20 @@ class Gateway:
                 observer=self._observer,
                 checkpoint=self._checkpoint,
             )
+        )
+
+    def _all_networks(self, trust: Trust) -> Networks:
+        return Networks(
+            settings=self._settings,
+            seos=self._channel,
+            trust=trust,
+            memory=self._memory,
+            inspector=self._inspector,
+            threads=self._threads,
+            clock=self._clock,
+            ids=self._ids,
+            observer=self._observer,
+            checkpoint=self._checkpoint,
         )
 
     def _revocation(self, seos: SeosSettings, trust: Trust) -> RevocationRefresher:
@@ -169,14 +194,14 @@ class Gateway:
             every=timedelta(seconds=seos.trust.revocation_refresh_seconds),
         )
 
-    def _rooms(self, seos: SeosSettings) -> None:
+    def _rooms(self, seos: SeosSettings, trust: Trust) -> None:
         """The decisions, between the memory and the edges."""
         settings, memory = self._settings, self._memory
         webhooks = self._webhooks()
         numbers = self._numbers()
         follow_ups = FollowUps(webhooks=webhooks, builtin_registry=numbers is not None)
         chain = Chain(
-            directory=self._channel.directory,
+            directories=self._networks.directories,
             store=memory.store,
             blobs=memory.blobs,
             scanner=self._scanner,
@@ -184,11 +209,28 @@ class Gateway:
             observer=self._observer,
             policy=values.policy(settings, strict=seos.strict),
         )
+        self._departing = Departing(
+            House(
+                settings=settings,
+                networks=self._networks,
+                memory=memory,
+                scanner=self._scanner,
+                signer=trust.signer,
+                webhooks=webhooks,
+                threads=self._threads,
+                clock=self._clock,
+                ids=self._ids,
+                jitter=self._jitter,
+                observer=self._observer,
+                checkpoint=self._checkpoint,
+            )
+        )
         self._inbound = Inbound(
             chain=chain,
             store=memory.store,
             journal=memory.journal,
             follow_ups=follow_ups,
+            hearing=self._departing.hearing,
             clock=self._clock,
             ids=self._ids,
             observer=self._observer,
@@ -198,7 +240,7 @@ class Gateway:
             store=memory.store,
             journal=memory.journal,
             blobs=memory.blobs,
-            extractors={"seos": self._channel.reader},
+            extractors=self._networks.extractors,
             follow_ups=follow_ups,
             clock=self._clock,
             threads=self._threads,
@@ -212,8 +254,8 @@ class Gateway:
             blobs=memory.blobs,
             quarantine=memory.quarantine,
             desk=self._desk,
-            notifiers={"seos": self._channel.notifier},
-            extractors={"seos": self._channel.reader},
+            notifiers=self._networks.notifiers,
+            extractors=self._networks.extractors,
             webhooks=webhooks,
             numbers=numbers,
             follow_ups=follow_ups,
@@ -227,10 +269,12 @@ class Gateway:
             checkpoint=self._checkpoint,
         )
         self._service = Service(
-            labour=labour,
+            lanes=(
+                Lane(name="labour", kinds=KINDS, do=labour.do, workers=WORKERS),
+                *self._departing.lanes(),
+            ),
             tasks=memory.tasks,
             clockworks=self._clockworks(seos),
-            workers=WORKERS,
             clock=self._clock,
             jitter=self._jitter,
             observer=self._observer,
@@ -238,6 +282,8 @@ class Gateway:
 
     def _clockworks(self, seos: SeosSettings) -> tuple[Clockwork, ...]:
         refresh = seos.register_refresh_seconds
+        outbound = self._settings.outbound
+        folder = self._outbox_folder()
         return (
             Clockwork(name="register", seconds=refresh, job=self._channel.directory.refresh),
             Clockwork(
@@ -247,6 +293,39 @@ class Gateway:
             ),
             Clockwork(name="seal", seconds=self._settings.seal.every_seconds, job=self._seal),
             Clockwork(name="shred", seconds=SHRED_SECONDS, job=self._shred),
+            Clockwork(name="sweep", seconds=SWEEP_SECONDS, job=self._memory.sweeper.sweep),
+            *self._networks.clockworks(self._inbound, self._session),
+            *(
+                ()
+                if folder is None
+                else (Clockwork(name="outbox", seconds=outbound.folder_seconds, job=folder.look),)
+            ),
+        )
+
+    def _submitter(self) -> Submitter:
+        return Submitter(
+            outbox=self._departing.desk,
+            own=values.own_party(self._settings),
+            directories=tuple(self._networks.directories.values()),
+            blobs=self._memory.blobs,
+            inspector=self._inspector,
+            threads=self._threads,
+            clock=self._clock,
+            limits=SubmissionLimits(),
+        )
+
+    def _outbox_folder(self) -> OutboxFolder | None:
+        folder = self._settings.outbound.folder
+        if folder is None:
+            return None
+        folder.mkdir(parents=True, exist_ok=True)
+        return OutboxFolder(
+            folder,
+            submitter=self._submitter(),
+            threads=self._threads,
+            clock=self._clock,
+            observer=self._observer,
+            language=self._settings.signals.language,
         )
 
     async def _seal(self) -> None:
@@ -341,8 +420,26 @@ class Gateway:
                 bell=self._bell,
                 sentence=lambda finding, language: sentence(finding, language, "clerk"),
                 settings=RegistryApiSettings(),
+                sending=RegistrySending(
+                    outbox=self._departing.desk,
+                    submitter=self._submitter(),
+                    explained=explain,
+                    as_text=as_text,
+                    profile=self._profiles().of,
+                ),
             ),
             version=__version__,
+        )
+
+    def _profiles(self) -> Profiles:
+        return Profiles(
+            own=values.own_party(self._settings),
+            phone=self._settings.participant.phone,
+            email=self._settings.participant.email,
+            channels=self._networks.outbound,
+            register=self._channel.directory,
+            breakers=self._departing.breakers,
+            clock=self._clock,
         )
 
     def _health(self) -> Health:
@@ -365,3 +462,9 @@ class Gateway:
             clock=self._clock,
             threads=self._threads,
         ).application()
+
+
+def _read_words() -> None:
+    """Before anybody waits for a sentence: it takes a tenth of a second for each catalogue."""
+    sentences.load()
+    outbound_sentences.load()

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from depesha.adapters.catalog import NETWORKS
 from depesha.adapters.seos.settings import SeosSettings
 from depesha.errors import ConfigurationError
 from depesha.gateway.retry import Schedule
@@ -51,15 +50,7 @@ def notice_schedule(settings: Settings) -> Schedule:
 
 
 def seos_settings(settings: Settings) -> SeosSettings:
-    """The table of the one network built so far; raises `ConfigurationError`."""
-    unknown = set(settings.networks) - set(NETWORKS)
-    if unknown:
-        name = min(unknown)
-        line = settings.locate(("networks", name))
-        raise ConfigurationError(
-            f"{settings.file}:{line}: no network is called {name!r}",
-            remedy=f"known networks: {', '.join(sorted(NETWORKS))}",
-        )
+    """The table of SEOS, which every gateway speaks so far; raises `ConfigurationError`."""
     table = settings.networks.get("seos")
     if table is None:
         raise ConfigurationError(

@@ -18,6 +18,8 @@ from depesha import __version__
 from depesha.cli.evidence import evidence
 from depesha.cli.instance import doctor, init, serve
 from depesha.cli.messages import held, inbox, parked, show
+from depesha.cli.outbound import decide, explain_route, outbox
+from depesha.cli.sending import send
 from depesha.cli.tokens import token
 from depesha.cli.trial import demo, simulate
 from depesha.errors import Blame, DepeshaError
@@ -34,15 +36,18 @@ def depesha() -> None:
     """Depesha: a secure message-exchange gateway for public administrations.
 
     Signed documents arrive from the networks, are checked and wait for the registry; the
-    registry's number goes back by itself.
+    registry's number goes back by itself. Its own documents leave by the best network that
+    reaches the recipient.
 
     \b
     See it:      depesha demo
     Set it up:   depesha init /srv/depesha, depesha doctor, depesha serve
+    Use it:      depesha inbox, depesha send letter.pdf --to …, depesha parked
     """  # noqa: D301 -- click's own mark for lines to be left as they are
 
 
-for _command in (init, serve, demo, simulate, doctor, inbox, show, held, parked, token, evidence):
+_EVERYDAY = (inbox, send, outbox, show, held, parked, decide, explain_route)
+for _command in (init, serve, demo, simulate, doctor, *_EVERYDAY, token, evidence):
     depesha.add_command(_command)
 
 

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import click
 
+from depesha.cli.form import Form
 from depesha.errors import (
     BrokenOffError,
     ConfigurationError,
@@ -29,6 +30,8 @@ from depesha.errors import (
 P = ParamSpec("P")
 R = TypeVar("R")
 _SECONDS = 40.0
+_UPLOAD_SECONDS = 300.0
+"""Between two signs of life while a document is taken in: large files are looked through."""
 _LARGEST = 64 * 2**20
 _OK = range(200, 300)
 _BUSY = 429
@@ -60,15 +63,37 @@ class Api:
         """Send JSON, return JSON."""
         return _json(self._ask("POST", path, json.dumps(body).encode()))
 
+    def text(self, path: str, body: Mapping[str, object]) -> str:
+        """Send JSON, return plain text."""
+        data = self._ask("POST", path, json.dumps(body).encode(), {"Accept": "text/plain"})
+        return data.decode("utf-8", "replace")
+
+    def upload(self, path: str, form: Form, headers: Mapping[str, str]) -> Any:
+        """Stream a form, return JSON. A break leaves open whether it was taken: send it again."""
+        headers = {
+            **headers,
+            "Content-Type": form.content_type,
+            "Content-Length": str(form.length),
+        }
+        return _json(self._ask("POST", path, form, headers, seconds=_UPLOAD_SECONDS))
+
     def raw(self, path: str) -> bytes:
         """Return the bytes at `path`."""
         return self._ask("GET", path, None)
 
-    def _ask(self, method: str, path: str, body: bytes | None) -> bytes:
-        connection = self._connection()
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Form | None,
+        more: Mapping[str, str] | None = None,
+        seconds: float = _SECONDS,
+    ) -> bytes:
+        connection = self._connection(seconds)
         headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json, */*"}
         if body is not None:
             headers["Content-Type"] = "application/json"
+        headers |= dict(more or {})
         try:
             connection.connect()
         except OSError as error:
@@ -79,7 +104,7 @@ class Api:
                 cause=type(error).__name__,
             ) from None
         try:
-            connection.request(method, _PREFIX + path, body, headers)
+            _send(connection, method, _PREFIX + path, body, headers)
             answer = connection.getresponse()
             data = answer.read(_LARGEST)
         except (OSError, http.client.HTTPException):
@@ -90,14 +115,29 @@ class Api:
             raise _refusal(answer.status, data)
         return data
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def _connection(self, seconds: float) -> http.client.HTTPConnection:
         parts = urlsplit(self.url)
         host = parts.hostname or ""
         if parts.scheme == "https":
             return http.client.HTTPSConnection(
-                host, parts.port, timeout=_SECONDS, context=self.trust
+                host, parts.port, timeout=seconds, context=self.trust
             )
-        return http.client.HTTPConnection(host, parts.port, timeout=_SECONDS)
+        return http.client.HTTPConnection(host, parts.port, timeout=seconds)
+
+
+def _send(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    body: bytes | Form | None,
+    headers: Mapping[str, str],
+) -> None:
+    """Send a request; one that is refused before it is read whole may still be answered."""
+    try:
+        connection.request(method, path, body, headers)
+    except (BrokenPipeError, ConnectionResetError):
+        if not isinstance(body, Form):
+            raise
 
 
 def segment(text: str) -> str:
@@ -117,12 +157,25 @@ def _refusal(status: int, data: bytes) -> DepeshaError:
     try:
         problem = json.loads(data)
         words = [str(problem[key]) for key in ("title", "detail") if problem.get(key)]
+        words += [_fault(one) for one in (*_list(problem, "errors"), *_list(problem, "defects"))]
     except (ValueError, AttributeError, TypeError, KeyError):
         words = []
     text = ": ".join(dict.fromkeys(words)) or f"the gateway answered with status {status}"
     if status == _BUSY or status >= _SERVER_FAULT:
         return PeerError(text)
     return RefusedError(text)
+
+
+def _list(problem: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    return [one for one in problem.get(key) or () if isinstance(one, dict)]
+
+
+def _fault(one: Mapping[str, Any]) -> str:
+    """One thing wrong in a request, or one rule that a document breaks."""
+    if "sentence" in one:
+        return f"{one['sentence']} {one.get('remedy', '')}".strip()
+    where = one.get("pointer") or one.get("parameter") or ""
+    return f"{where} {one.get('detail', '')}".strip()
 
 
 # --- options ---------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from depesha.cli import output
+from depesha.cli import outbound, output
 from depesha.cli.client import Api, api_options, segment
 
 json_option = click.option("--json", "machine", is_flag=True, help="Print JSON.")
@@ -36,14 +36,17 @@ def inbox(*, api: Api, state: tuple[str, ...], limit: int, after: str, machine: 
 @click.option("--events", is_flag=True, help="The journey too.")
 @json_option
 def show(*, api: Api, message_id: str, events: bool, machine: bool) -> None:
-    """Show one message: state, numbers, checks, files."""
+    """Show one message, received or on its way out: state, numbers, checks or tries, files."""
     path = f"/messages/{segment(message_id)}"
     message = api.get(path)
     journey = api.get(path + "/events")["items"] if events else []
     if machine:
         output.as_json({**message, "events": journey} if events else message)
         return
-    _one(message)
+    if message.get("direction") == "out":
+        outbound.show_document(message)
+    else:
+        _one(message)
     if events:
         rows = [
             (e["sequence"], *(e["body"].get(k) for k in ("at", "kind", "actor"))) for e in journey
@@ -107,15 +110,17 @@ def parked(context: click.Context) -> None:
 @api_options
 @json_option
 def parked_list(*, api: Api, machine: bool) -> None:
-    """List parked tasks, oldest first."""
+    """List parked tasks, and documents that wait for a person's decision, oldest first."""
     found = api.get("/parked")
+    documents = api.get("/outbox", state=outbound.FOR_A_PERSON, limit=200)["items"]
     if machine:
-        output.as_json(found)
+        output.as_json({**found, "documents": documents})
         return
     keys = ("task_id", "kind", "message_id", "parked_at", "attempts", "reason")
     rows = [[task[key] for key in keys] for task in found["items"]]
     heads = ("task", "kind", "message", "parked", "tries", "why")
-    output.table(heads, rows, empty="Nothing is parked.")
+    output.table(heads, rows, empty="No work is parked.")
+    outbound.show_waiting(documents)
 
 
 @parked.command()

@@ -35,7 +35,8 @@ def create(
 
     \b
     Scopes: inbox:read  messages:register  messages:clerk  participants:read
-            evidence:read  admin (everything)
+            evidence:read  send (submit documents, follow them)
+            decide (about documents that wait for a person)  admin (everything)
     """  # noqa: D301 -- click's own mark for lines to be left as they are
     from depesha.adapters.registry.tokens import Scope
     from depesha.adapters.system import SystemClock

@@ -18,6 +18,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from depesha.config import outbound_sections as o
 from depesha.config import sections as s
 from depesha.config import toml
 from depesha.errors import ConfigurationError
@@ -58,6 +59,10 @@ class Settings(BaseSettings):
     scanner: s.Scanner = Field(default_factory=s.Scanner)
     networks: s.Networks = Field(default_factory=dict)
     registry: s.RegistrySection = Field(default_factory=s.RegistrySection)
+    outbound: o.OutboundSection = Field(default_factory=o.OutboundSection)
+    follow_up: o.FollowUpSection = Field(default_factory=o.FollowUpSection)
+    calendar: o.CalendarSection = Field(default_factory=o.CalendarSection)
+    signals: o.SignalsSection = Field(default_factory=o.SignalsSection)
     quarantine: s.QuarantineSection = Field(default_factory=s.QuarantineSection)
     seal: s.Seal = Field(default_factory=s.Seal)
     retry: s.Retry = Field(default_factory=s.Retry)

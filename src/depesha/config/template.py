@@ -88,6 +88,58 @@ trusted = {trusted}
 # events = []                              # empty: all
 # plain_http = false                       # true: http: is allowed, on the same machine
 
+[outbound]
+# Documents of the registry that leave: rules, order of networks, patience.
+# channels = ["seos", "ssev", "email"]     # first choice first; those without a table are passed
+# kinds = ["application/pdf"]              # media types that may leave; default: Word Excel PDF RTF
+# macros_allowed = false
+# signature_needed = true                  # a file bears one, or the document says why not
+# confirm_fallback = false                 # true: a person says yes before a later network is used
+# patience_seconds = 900.0                 # so long later networks wait for an earlier one's tries
+# look_again_seconds = 300.0               # when to plan again where nothing says when a bar falls
+# stale_seconds = 86400.0                  # older knowledge of a recipient is marked so
+# workers = 8                              # documents on their way at the same time
+# folder = "outbox"                        # for registries that can only write files; default: none
+# folder_seconds = 5.0                     # how often it is looked at
+#
+# Seconds before each further try of a document, one list for each network.
+# [outbound.retry]
+# seos = [10, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 57600, 115200, 230400, 460800]
+# ssev = [60, 300, 900, 1800, 3600, 7200, 14400, 28800, 57600, 86400, 86400, 86400]
+# email = [300, 900, 1800, 3600, 7200, 14400, 14400, 28800, 28800, 43200, 43200, 86400, 86400]
+# faults = [60, 900, 3600, 14400, 43200, 86400]    # answers that were faults: their own budget
+# questions = [5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800]  # then a person decides
+#
+# When a network, or one partner on it, is left alone for a while.
+# [outbound.breaker]
+# failures = 3                             # in a row
+# peers = 2                                # different ones, before a whole direct network is
+# rest_seconds = 60.0
+# rest_longest_seconds = 1800.0
+# probe_seconds = 300.0
+
+[follow_up]
+# When an answer is late, in hours of working time.
+# late_hours = 16.0                        # from the handing over to the first question
+# again_hours = 8.0
+# unclear_again_hours = 1.0
+# unclear = 1                              # unclear answers in a row before a person telephones
+# waiting = 5                              # answers "still waiting" before one does all the same
+
+[calendar]
+# When this administration works.
+# zone = "Europe/Sofia"
+# country = "BG"                           # or CZ, UA: whose holidays count; "": those named here
+# hours = [["08:00", "12:00"], ["13:00", "17:00"]]
+# weekdays = [0, 1, 2, 3, 4]               # Monday is 0
+# holidays = []                            # dates
+# working = []                             # dates worked although they are holidays
+
+[signals]
+# Networks' operators, told by mail of outages and of networks used instead.
+# addresses = {{}}                           # {{seos = "operator@network.example"}}
+# language = "bg"                          # or cs, uk, en
+
 [quarantine]
 # Refused bytes, encrypted, each under its own key that is destroyed at the end.
 # days = 30

@@ -40,6 +40,7 @@ from depesha.schemas.verdict import (
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from depesha.gateway.hearing import Hearing
     from depesha.gateway.tasks import FollowUps
     from depesha.ports import (
         Checkpoint,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     )
     from depesha.schemas.facts import Arrival
     from depesha.schemas.message import Message
+    from depesha.schemas.outbound import TryReport
 
 
 LOOKS = 5
@@ -68,6 +70,7 @@ class Inbound:
         store: MessageStore,
         journal: Journal,
         follow_ups: FollowUps,
+        hearing: Hearing,
         clock: Clock,
         ids: IdSource,
         observer: Observer,
@@ -76,6 +79,7 @@ class Inbound:
         self._chain = chain
         self._store = store
         self._journal = journal
+        self._hearing = hearing
         self._follow_ups = follow_ups
         self._clock = clock
         self._ids = ids
@@ -201,15 +205,31 @@ class Inbound:
         return await self._say(inquiry, answer, reply, EvidenceKind.INQUIRY_ANSWERED, message)
 
     async def notice(self, notice: StatusNotice, reply: Reply) -> bytes:
-        """Take a peer's word on a document of ours: kept as evidence; an unknown one is told so."""
+        """Take a peer's word on a document of ours; one it may not speak of is told as unknown."""
         problem = await self._chain.examine_word(notice, self._clock.now())
+        if problem is None:
+            wire = await reply(EmptyAnswer())
+            self._checkpoint.reached(Step.ANSWER_SIGNED)
+            if await self._hearing.notice(notice, wire):
+                self._observer.word(notice.network, type(notice).__name__)
+                return wire
         unknown = finding(Rejection.DOCUMENT_UNKNOWN, document=notice.document.guid)
         answer = self._error(notice, problem or unknown)
         return await self._say(notice, answer, reply, EvidenceKind.WORD_RECEIVED, None)
 
     async def fault(self, fault: ErrorNotice, reply: Reply) -> bytes:
         """Take a peer's error about a message of ours: kept, and answered with nothing."""
+        problem = await self._chain.examine_word(fault, self._clock.now())
+        if problem is None and await self._hearing.fault(fault):
+            self._observer.word(fault.network, type(fault).__name__)
+            return await reply(EmptyAnswer())
         return await self._say(fault, EmptyAnswer(), reply, EvidenceKind.WORD_RECEIVED, None)
+
+    async def report(self, report: TryReport) -> bool:
+        """Take a network's later word on a try of ours; False where it knows no such try."""
+        known = await self._hearing.report(report)
+        self._observer.word(report.network, type(report).__name__)
+        return known
 
     def _error(self, word: Word, problem: Finding | None) -> Answer:
         return ErrorAnswer(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 from depesha.errors import StorageError
 from depesha.gateway import acknowledge, retry
 from depesha.gateway.checks.chain import Chain, Examination, Result
+from depesha.gateway.departures import OUTBOUND_STATES
 from depesha.gateway.inbound import _verdict_line
 from depesha.gateway.tasks import QUARANTINE_AFTER, STATES, documents_of, notices
 from depesha.schemas.answer import DocumentStatus
@@ -60,6 +61,16 @@ WAITS_FOR_EARLIER = (1.0, 30.0)
 """Seconds a later notice waits while the number itself is not yet taken: as long again as it has
 waited, within these bounds. A sender that is there hears both at once; one that is away costs
 next to nothing."""
+
+
+KINDS = (
+    TaskKind.NOTICE,
+    TaskKind.RECHECK,
+    TaskKind.WEBHOOK,
+    TaskKind.QUARANTINE,
+    TaskKind.REGISTER,
+)
+"""What is done here; the way out has lanes of its own."""
 
 
 class Labour:
@@ -121,6 +132,8 @@ class Labour:
                 return await self._register(claim)
             case TaskKind.QUARANTINE:
                 return await self._seal_away(claim)
+            case TaskKind.DISPATCH | TaskKind.FOLLOW_UP | TaskKind.QUESTION | TaskKind.SIGNAL:
+                raise StorageError("a task of another lane was handed to this one")
             case _:
                 assert_never(claim.kind)
 
@@ -296,15 +309,18 @@ class Labour:
     # --- the registry's software ---
 
     async def _webhook(self, claim: Claim) -> str:
-        message = await self._message(claim)
+        name = claim.payload["event"]
         now = self._clock.now()
+        # Of the event, not of this moment: a repeat under the same id must be the same.
+        state = STATES.get(name) or OUTBOUND_STATES.get(name)
         event = {
-            "type": claim.payload["event"],
+            "type": name,
             "timestamp": claim.created_at.isoformat(),
-            "message_id": message.id,
-            # Of the event, not of this moment: a repeat under the same id must be the same.
-            "state": STATES.get(claim.payload["event"], message.state),
+            "message_id": claim.message_id or "",
+            "state": "" if state is None else str(state),
         }
+        if "network" in claim.payload:
+            event["network"] = claim.payload["network"]
         outcome = await self._webhooks.deliver(
             claim.payload["listener"], f"msg_{claim.task_id}", event
         )
@@ -316,7 +332,7 @@ class Labour:
             evidence = NewEvidence(
                 kind=EvidenceKind.PARKED,
                 at=now,
-                message_id=message.id,
+                message_id=claim.message_id,
                 actor="gateway",
                 facts={"webhook": claim.payload["listener"], "code": outcome.code},
             )

@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING
 
 from depesha.errors import DepeshaError, LostLeaseError
 from depesha.gateway import retry
-from depesha.schemas.message import EvidenceKind, NewEvidence, TaskKind
+from depesha.schemas.message import Claim, EvidenceKind, NewEvidence, TaskKind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-    from depesha.gateway.labour import Labour
     from depesha.ports import Clock, Jitter, Observer, TaskQueue
-    from depesha.schemas.message import Claim
 
 LEASE_SECONDS = 180.0
 """Longer than any task may take, so that a living worker's task is never given to another."""
 TASK_SECONDS = 150.0
 """A task that takes longer is stopped, well before its lease ends."""
+DISPATCH_SECONDS = 900.0
+"""A document of 100 MB over a slow line takes minutes."""
+DISPATCH_LEASE_SECONDS = 960.0
 STOP_SECONDS = 3.0
 """How long tasks in hand may still take once the gateway is told to stop: a partner that does not
 answer must not keep it. What is not done by then is given back and done after the next start."""
@@ -35,6 +36,18 @@ TROUBLE_SECONDS = 1.0
 
 FAILURES = retry.Schedule(delays=(5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0), jitter=0.2)
 """For tasks that fail inside: after the last try a person is asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """Some kinds of tasks with hands of their own: slow work must not keep quick work waiting."""
+
+    name: str
+    kinds: tuple[TaskKind, ...]
+    do: Callable[[Claim], Awaitable[str]]
+    workers: int
+    task_seconds: float = TASK_SECONDS
+    lease_seconds: float = LEASE_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,18 +65,16 @@ class Service:
     def __init__(
         self,
         *,
-        labour: Labour,
+        lanes: tuple[Lane, ...],
         tasks: TaskQueue,
         clockworks: tuple[Clockwork, ...],
-        workers: int,
         clock: Clock,
         jitter: Jitter,
         observer: Observer,
     ) -> None:
-        self._labour = labour
+        self._lanes = lanes
         self._tasks = tasks
         self._clockworks = clockworks
-        self._workers = workers
         self._clock = clock
         self._jitter = jitter
         self._observer = observer
@@ -71,24 +82,24 @@ class Service:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set and the tasks in hand are done, or given back for later."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._dispatch(stop))
+            for lane in self._lanes:
+                group.create_task(self._dispatch(lane, stop))
             for clockwork in self._clockworks:
                 group.create_task(self._repeat(clockwork, stop))
 
-    async def _dispatch(self, stop: asyncio.Event) -> None:
+    async def _dispatch(self, lane: Lane, stop: asyncio.Event) -> None:
         """Claim no more than there are free hands, so that no lease runs out in a waiting line."""
-        hands = asyncio.Semaphore(self._workers)
-        kinds = tuple(TaskKind)
+        hands = asyncio.Semaphore(lane.workers)
         at_work: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as group:
             while await self._free_hand(hands, stop):
-                claims = await self._claim(kinds, stop)
+                claims = await self._claim(lane, stop)
                 if not claims:
                     hands.release()
-                    await _first(self._idle(), stop)
+                    await _first(self._idle(lane), stop)
                     continue
                 for claim in claims:
-                    task = group.create_task(self._one(claim, hands))
+                    task = group.create_task(self._one(lane, claim, hands))
                     at_work.add(task)
                     task.add_done_callback(at_work.discard)
             if at_work:
@@ -101,35 +112,35 @@ class Service:
         await _first(hands.acquire(), stop)
         return not stop.is_set()
 
-    async def _claim(self, kinds: tuple[TaskKind, ...], stop: asyncio.Event) -> tuple[Claim, ...]:
+    async def _claim(self, lane: Lane, stop: asyncio.Event) -> tuple[Claim, ...]:
         try:
-            return await self._tasks.claim(kinds, 1, LEASE_SECONDS)
+            return await self._tasks.claim(lane.kinds, 1, lane.lease_seconds)
         except DepeshaError as error:
             self._observer.trouble("queue", error.code)
             # Work that is due and cannot be claimed would be asked for many times a second.
             await _first(self._clock.sleep(TROUBLE_SECONDS), stop)
             return ()
 
-    async def _idle(self) -> None:
+    async def _idle(self, lane: Lane) -> None:
         try:
-            await self._tasks.wait(IDLE_SECONDS)
+            await self._tasks.wait(IDLE_SECONDS, lane.kinds)
         except DepeshaError as error:
             # Asking again at once would only spin on a disk that is away.
             self._observer.trouble("queue", error.code)
             await self._clock.sleep(IDLE_SECONDS)
 
-    async def _one(self, claim: Claim, hands: asyncio.Semaphore) -> None:
+    async def _one(self, lane: Lane, claim: Claim, hands: asyncio.Semaphore) -> None:
         started = self._clock.monotonic()
         try:
-            outcome = await self._guarded(claim)
+            outcome = await self._guarded(lane, claim)
         finally:
             hands.release()
         self._observer.task(claim.kind, outcome, self._clock.monotonic() - started)
 
-    async def _guarded(self, claim: Claim) -> str:
+    async def _guarded(self, lane: Lane, claim: Claim) -> str:
         try:
-            async with asyncio.timeout(TASK_SECONDS):
-                return await self._labour.do(claim)
+            async with asyncio.timeout(lane.task_seconds):
+                return await lane.do(claim)
         except LostLeaseError:
             return "lost"
         except asyncio.CancelledError:

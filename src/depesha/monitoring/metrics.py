@@ -13,7 +13,9 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from depesha.schemas.lifecycle import InboundState
 from depesha.schemas.message import Counts
+from depesha.schemas.outbound_lifecycle import OutboundState
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 OTHER = "other"
@@ -79,6 +81,10 @@ class Metrics:
         self.words = count("words", "Smaller messages handled.", "network", "kind")
         self.tasks = count("tasks", "Tasks run.", "kind", "outcome")
         self.troubles = count("troubles", "Failures of ours or of neighbours.", "where", "code")
+        self.attempts = count(
+            "attempts", "Tries to send documents of ours that ended.", "network", "outcome"
+        )
+        self.moves = count("outbound_changes", "Steps of documents of ours.", "network", "state")
         self.requests = count("requests", "Requests answered.", "listener", "status")
 
     def _durations(self) -> None:
@@ -93,6 +99,9 @@ class Metrics:
         self.notice_attempts = spread(
             "notice_attempts", "Tries until a sender took its notice.", "network", buckets=_TRIES
         )
+        self.attempt_seconds = spread(
+            "attempt_seconds", "Time one try to send a document took.", "network"
+        )
         self.task_seconds = spread("task_seconds", "Time a task took.", "kind")
         self.request_seconds = spread("request_seconds", "Time until an answer.", "listener")
 
@@ -101,6 +110,13 @@ class Metrics:
         self.messages = gauge("messages", "Messages in this state now.", "state")
         self.oldest_waiting = gauge(
             "oldest_waiting_seconds", "Age of the oldest message that waits for the registry."
+        )
+        self.outbound = gauge("outbound_documents", "Documents of ours in this state now.", "state")
+        self.oldest_outbound = gauge(
+            "oldest_outbound_seconds", "Age of the oldest document of ours that no network has yet."
+        )
+        self.circuit_open = gauge(
+            "circuit_open", "1 where the channel's breaker lets no ordinary try through.", "network"
         )
         self.tasks_due = gauge("tasks_due", "Tasks that could run now.")
         self.oldest_due = gauge("oldest_due_seconds", "How long the oldest due task has waited.")
@@ -122,9 +138,12 @@ class Metrics:
         histogram.observe(seconds)
 
     def show(self, counts: Counts, now: datetime) -> None:
-        """Set the gauges to what the store counted."""
-        for state, number in counts.by_state.items():
-            self.messages.labels(state).set(number)
+        """Set the gauges to what the store counted; a state that it does not name has none."""
+        for state in InboundState:
+            self.messages.labels(state).set(counts.by_state.get(state, 0))
+        for stage in OutboundState:
+            self.outbound.labels(stage).set(counts.outbound_by_state.get(stage, 0))
+        self.oldest_outbound.set(_age(counts.oldest_outbound, now, 0))
         self.oldest_waiting.set(_age(counts.oldest_waiting, now, 0))
         self.tasks_due.set(counts.tasks_due)
         self.oldest_due.set(_age(counts.oldest_due, now, 0))

@@ -10,8 +10,10 @@ from typing import assert_never
 
 from depesha.monitoring.log import Logger
 from depesha.monitoring.metrics import Metrics, Words
+from depesha.schemas.route import Circuit
 from depesha.schemas.verdict import CheckRecord, Held, Passed, Rejected, Repeated, Verdict
 
+NO_NETWORK = "none"
 _HUNDRED = 100
 
 
@@ -91,6 +93,32 @@ class LiveObserver:
         where, code = self._word(where), self._word(code)
         self._metrics.troubles.labels(where, code).inc()
         self._log.warning("trouble", where=where, code=code)
+
+    def tried(self, message: str, network: str, outcome: str, seconds: float) -> None:
+        """A try to send a document of ours ended."""
+        network, outcome = self._word(network), self._word(outcome)
+        self._metrics.attempts.labels(network, outcome).inc()
+        self._metrics.attempt_seconds.labels(network).observe(seconds)
+        self._log.info(
+            "document tried",
+            message=message,
+            network=network,
+            outcome=outcome,
+            seconds=round(seconds, 4),
+        )
+
+    def moved(self, message: str, network: str, state: str) -> None:
+        """A document of ours took a step; before its first try it is on no network."""
+        on = self._word(network) if network else NO_NETWORK
+        self._metrics.moves.labels(on, self._word(state)).inc()
+        self._log.info("document moved", message=message, network=network, state=state)
+
+    def circuit(self, network: str, state: str) -> None:
+        """A channel's breaker opened, or closed again."""
+        network, shut = self._word(network), state == Circuit.CLOSED
+        self._metrics.circuit_open.labels(network).set(0 if shut else 1)
+        write = self._log.info if shut else self._log.warning
+        write("circuit", network=network, state=self._word(state))
 
     def request(self, listener: str, status: int, seconds: float) -> None:
         """A listener answered a request; neither path nor address is kept."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -18,6 +19,9 @@ from pathlib import Path
 from depesha.errors import StorageError
 from depesha.ports import Clock
 from depesha.schemas.ids import Digest, digest
+
+SHELVES = 256
+NAME = re.compile(r"[0-9a-f]{64}")
 
 _CHUNK = 1024 * 1024
 
@@ -99,7 +103,7 @@ class FileBlobs:
         with disk():
             shutil.rmtree(self._spool, ignore_errors=True)
             self._spool.mkdir(mode=0o700, parents=True)
-            for number in range(256):
+            for number in range(SHELVES):
                 (folder / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
             sync_folder(folder)
 
@@ -133,13 +137,34 @@ class FileBlobs:
         except FileNotFoundError:
             return None
 
-    def retire(self, digest: Digest, last_put: datetime) -> bool:
-        """Remove the bytes unless they were put again since `last_put`; tell whether."""
+    def retire(self, digest: Digest, last_put: datetime, *, durable: bool = True) -> bool:
+        """Remove the bytes unless they were put again since `last_put`; tell whether.
+
+        Not `durable`: they may be there again after a power cut.
+        """
         with self._again:
             if self.put_at(digest) not in {last_put, None}:
                 return False
-            self.remove(digest)
+            if durable:
+                self.remove(digest)
+            else:
+                with disk():
+                    self._place(digest).unlink(missing_ok=True)
             return True
+
+    def shelf(self, number: int) -> dict[Digest, datetime]:
+        """Return what lies in one of the `SHELVES` folders, and when it was last put.
+
+        Files that are not named by a digest are none of ours.
+        """
+        found: dict[Digest, datetime] = {}
+        with disk(), os.scandir(self._folder / f"{number:02x}") as entries:
+            for entry in entries:
+                if NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                    with suppress(FileNotFoundError):  # removed meanwhile
+                        put = datetime.fromtimestamp(entry.stat().st_mtime, UTC)
+                        found[Digest(entry.name)] = put
+        return found
 
     def _place(self, value: Digest) -> Path:
         name = digest(value)
@@ -169,7 +194,8 @@ class FileBlobs:
         return name
 
     def _move(self, source: Path, place: Path, *, durable: bool) -> None:
-        source.replace(place)
+        with self._again:  # never between a last look at old bytes and their removal
+            source.replace(place)
         if durable:
             sync_folder(place.parent)
 

@@ -14,11 +14,13 @@ from depesha.ports import Checkpoint, Clock
 from depesha.queue import statements as sql
 from depesha.queue.db import Database
 from depesha.queue.lane import Transaction
+from depesha.queue.outbound import find_outbound
 from depesha.queue.rows import append, message_of, record_of, seal_of
 from depesha.schemas.evidence import EvidenceRecord, Seal
 from depesha.schemas.ids import Digest, MessageId
 from depesha.schemas.journal import ROWS_PER_SEAL, SealKey, make_seal
 from depesha.schemas.message import Message, NewEvidence
+from depesha.schemas.outbound import OutboundMessage
 from depesha.schemas.pack import make_pack
 from depesha.schemas.proof import ChainReader
 from depesha.schemas.steps import Step
@@ -159,12 +161,13 @@ def _add_seal(transaction: Transaction, seal: Seal) -> None:
 
 def _journey(
     transaction: Transaction, message_id: MessageId
-) -> tuple[Message, list[tuple[EvidenceRecord, bytes]]]:
+) -> tuple[Message | OutboundMessage, list[tuple[EvidenceRecord, bytes]]]:
     row = transaction.one(sql.MESSAGE, message_id)
-    if row is None:
+    found = find_outbound(transaction, message_id) if row is None else message_of(row)
+    if found is None:
         raise UnknownMessageError("there is no such message")
     rows = transaction.all(sql.WIRED_OF, message_id)
-    return message_of(row), [(record_of(r), r[5] or b"") for r in rows]
+    return found, [(record_of(r), r[5] or b"") for r in rows]
 
 
 def _seals_over(transaction: Transaction, sequences: Sequence[int]) -> list[Seal]:

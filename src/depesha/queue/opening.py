@@ -14,8 +14,10 @@ from depesha.queue.bell import Bell
 from depesha.queue.blobs import FileBlobs
 from depesha.queue.db import Database
 from depesha.queue.journal import SqliteJournal
+from depesha.queue.outbound import SqliteOutbound
 from depesha.queue.quarantine import FileQuarantine
 from depesha.queue.store import SqliteStore
+from depesha.queue.sweep import Sweeper
 from depesha.queue.tasks import SqliteTasks, return_tasks
 from depesha.schemas.codec import warm
 from depesha.schemas.journal import SealKey
@@ -27,10 +29,12 @@ class Memory:
 
     db: Database
     store: SqliteStore
+    outbound: SqliteOutbound
     tasks: SqliteTasks
     journal: SqliteJournal
     blobs: FileBlobs
     quarantine: FileQuarantine
+    sweeper: Sweeper
 
     async def close(self) -> None:
         """Finish what waits and let go of the folder. Closing twice is safe."""
@@ -77,8 +81,10 @@ async def open_memory(
     return Memory(
         db=db,
         store=SqliteStore(db, clock, bell),
+        outbound=SqliteOutbound(db, clock, bell),
         tasks=SqliteTasks(db, clock, ids, bell),
         journal=SqliteJournal(db, clock, seal_key, earlier_keys, checkpoint),
         blobs=blobs,
         quarantine=quarantine,
+        sweeper=Sweeper(db, blobs, quarantine, clock),
     )

@@ -81,6 +81,14 @@ class FileQuarantine:
             self._reached(Step.QUARANTINED)
             return retired
 
+    def drop(self, digest: Digest) -> None:
+        """See `Quarantine.drop`."""
+        last_put = self._blobs.put_at(digest)
+        if last_put is None or self._referred(digest):
+            return
+        if self._clock.now() - last_put >= MOMENT:
+            self._blobs.retire(digest, last_put)
+
     def open(self, digest: Digest) -> bytes:
         """See `Quarantine.open`."""
         key = self._key(digest)

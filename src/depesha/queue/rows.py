@@ -9,11 +9,13 @@ from datetime import UTC, date, datetime, timedelta
 
 from depesha.queue import statements as sql
 from depesha.queue.lane import Row, Transaction
+from depesha.queue.refs import Referrer, add_refs
 from depesha.schemas.codec import load_arrival, load_checks, payload_bytes
 from depesha.schemas.envelope import RegistrationNumber
 from depesha.schemas.evidence import GENESIS, EvidenceRecord, Seal
 from depesha.schemas.ids import Digest, Guid, MessageId
 from depesha.schemas.journal import next_record
+from depesha.schemas.keeping import named_by
 from depesha.schemas.lifecycle import InboundState
 from depesha.schemas.message import Message, NewEvidence, NewTask
 
@@ -85,7 +87,7 @@ def seal_of(row: Row | None) -> Seal | None:
 
 
 def append(transaction: Transaction, new: NewEvidence) -> int:
-    """Append a row to the chain; return its number."""
+    """Append a row to the chain, and keep the blobs it names; return its number."""
     head = transaction.memory.get("head") or transaction.one(sql.HEAD) or (0, GENESIS)
     record = next_record(head[0] + 1, head[1], new)
     transaction.run(
@@ -97,6 +99,7 @@ def append(transaction: Transaction, new: NewEvidence) -> int:
         record.body,
         new.wire or None,
     )
+    add_refs(transaction, named_by(new), Referrer.EVIDENCE)
     transaction.memory["head"] = (record.sequence, record.hash)
     return record.sequence
 

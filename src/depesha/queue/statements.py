@@ -37,20 +37,29 @@ HOLDERS_OF_DOCUMENT = """SELECT m.id
 
 ADD_TASK = """INSERT INTO tasks (message_id, kind, due_at, created_at, payload)
   VALUES (?, ?, ?, ?, ?)"""
-DUE_TASKS = """SELECT due_at, id, message_id, kind, payload, attempts, created_at FROM tasks
+ADD_OUTBOUND_TASK = """INSERT INTO tasks (outbound_id, kind, due_at, created_at, payload)
+  VALUES (?, ?, ?, ?, ?)"""
+DUE_TASKS = """SELECT due_at, id, coalesce(message_id, outbound_id), kind, payload, attempts,
+  created_at FROM tasks
   WHERE kind = ? AND parked_at IS NULL AND due_at <= ? ORDER BY due_at LIMIT ?"""
 LEASE_TASK = "UPDATE tasks SET lease = ?, due_at = ?, attempts = attempts + 1 WHERE id = ?"
 RETURN_TASKS = """UPDATE tasks SET lease = NULL, due_at = ?
   WHERE kind = ? AND parked_at IS NULL AND due_at > ? AND lease IS NOT NULL AND attempts < ?"""
+HELD_TASK = "SELECT 1 FROM tasks WHERE id = ? AND lease = ?"
 REMOVE_TASK = "DELETE FROM tasks WHERE id = ? AND lease = ?"
 DEFER_TASK = """UPDATE tasks SET due_at = ?, lease = NULL, attempts = attempts - ?
   WHERE id = ? AND lease = ?"""
 PARK_TASK = "UPDATE tasks SET parked_at = ?, reason = ?, lease = NULL WHERE id = ? AND lease = ?"
-PARKED_TASKS = """SELECT id, kind, message_id, reason, parked_at, attempts FROM tasks
-  WHERE parked_at IS NOT NULL ORDER BY parked_at LIMIT ?"""
-MESSAGE_OF_PARKED = "SELECT message_id FROM tasks WHERE id = ? AND parked_at IS NOT NULL"
+PARKED_TASKS = """SELECT id, kind, coalesce(message_id, outbound_id), reason, parked_at, attempts
+  FROM tasks WHERE parked_at IS NOT NULL ORDER BY parked_at LIMIT ?"""
+MESSAGE_OF_PARKED = """SELECT coalesce(message_id, outbound_id) FROM tasks
+  WHERE id = ? AND parked_at IS NOT NULL"""
 UNPARK_TASK = """UPDATE tasks SET parked_at = NULL, reason = '', due_at = ?
   WHERE id = ? AND parked_at IS NOT NULL"""
+TASKS_OF_OUTBOUND = """SELECT id, kind, due_at, lease IS NOT NULL, parked_at IS NOT NULL FROM tasks
+  WHERE outbound_id = ? AND kind = ? ORDER BY id"""
+TAKE_BACK_TASK = "UPDATE tasks SET due_at = ?, lease = NULL WHERE id = ?"
+DROP_TASK = "DELETE FROM tasks WHERE id = ?"
 NEXT_DUE = "SELECT min(due_at) FROM tasks WHERE kind = ? AND parked_at IS NULL"
 COUNT_DUE = "SELECT count(*) FROM tasks WHERE kind = ? AND parked_at IS NULL AND due_at <= ?"
 COUNT_PARKED = "SELECT count(*) FROM tasks WHERE parked_at IS NOT NULL"
@@ -75,9 +84,18 @@ SEALS_AFTER = f"{_SEAL} WHERE number > ? ORDER BY number LIMIT ?"
 SEAL_OVER = f"{_SEAL} WHERE last >= ? ORDER BY last LIMIT 1"
 ADD_SEAL = "INSERT INTO seals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
+# --- blobs ----------------------------------------------------------------------------------
+
+ADD_REF = "INSERT OR IGNORE INTO blob_refs VALUES (unhex(?), ?, ?)"
+DROP_REF = "DELETE FROM blob_refs WHERE digest = unhex(?) AND owner = ? AND row = ?"
+BLOB_REF = "SELECT 1 FROM blob_refs WHERE digest = unhex(?) LIMIT 1"
+ORIGINAL_OF = "SELECT 1 FROM messages WHERE original = ? LIMIT 1"
+SEALED_UNTIL = "SELECT until FROM quarantine WHERE digest = ?"
+
 # --- quarantine -----------------------------------------------------------------------------
 
-REFERRED = "SELECT 1 FROM messages WHERE original = ? AND state <> 'REJECTED' LIMIT 1"
+REFERRED = """SELECT 1 FROM messages WHERE original = ?1 AND state <> 'REJECTED'
+  UNION ALL SELECT 1 FROM blob_refs WHERE digest = unhex(?1) AND owner IN ('m', 'o') LIMIT 1"""
 KEEP_KEY = "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?)"
 KEEP_LONGER = "UPDATE quarantine SET until = max(until, ?) WHERE digest = ?"
 KEY_OF = "SELECT key FROM quarantine WHERE digest = ?"

@@ -11,12 +11,14 @@ from itertools import islice
 
 from depesha.errors import ConflictError, LostLeaseError, UnknownMessageError, WrongStateError
 from depesha.ports import Clock
+from depesha.queue import outbound_statements as out
 from depesha.queue import statements as sql
 from depesha.queue.bell import Bell
 from depesha.queue.db import Database
 from depesha.queue.lane import Row, Transaction, Value
+from depesha.queue.refs import Referrer, add_refs, drop_refs
 from depesha.queue.rows import add_tasks, append, message_of, to_micros, to_moment
-from depesha.schemas.change import apply
+from depesha.schemas.change import apply, first
 from depesha.schemas.codec import arrival_bytes, checks_bytes
 from depesha.schemas.facts import Arrival, Known
 from depesha.schemas.identity import (
@@ -28,6 +30,7 @@ from depesha.schemas.identity import (
     may_share,
 )
 from depesha.schemas.ids import Digest, Guid, MessageId
+from depesha.schemas.keeping import files_of
 from depesha.schemas.lifecycle import FIRST_STATES, InboundEvent, InboundState
 from depesha.schemas.message import (
     Change,
@@ -40,6 +43,7 @@ from depesha.schemas.message import (
     Stored,
     TaskKind,
 )
+from depesha.schemas.outbound_owner import LEAVING
 
 _CLAIMS = {1: sql.CLAIM_1, 2: sql.CLAIM_2, 3: sql.CLAIM_3}
 
@@ -122,13 +126,14 @@ def _admit(transaction: Transaction, new: NewMessage) -> None:
         checks_bytes(new.checks),
         arrival_bytes(arrival),
     )
+    row = transaction.last_row()
     if new.state is not InboundState.REJECTED and (keys := identities(arrival)):
-        row = transaction.last_row()
         values = [value for key in keys for value in (key, row)]
         if transaction.run(_CLAIMS[len(keys)], *values) != len(keys):
             for known, holder in _holders(transaction, keys):
                 if holder != row and not may_share(known, new):
                     raise _TakenError(known)
+    add_refs(transaction, files_of(first(new)), Referrer.MESSAGE, row)
     add_tasks(transaction, new.id, new.tasks, new.evidence.at)
     append(transaction, new.evidence)
 
@@ -208,6 +213,9 @@ def _write(
     if after.checks is not before.checks or after.arrival is not before.arrival:
         checks, arrival = checks_bytes(after.checks), arrival_bytes(after.arrival)
         transaction.run(sql.RECHECK, *_columns(after.arrival), checks, arrival, row)
+    files_before, files_after = files_of(before), files_of(after)
+    drop_refs(transaction, files_before - files_after, Referrer.MESSAGE, row)
+    add_refs(transaction, files_after - files_before, Referrer.MESSAGE, row)
     held, wanted = held_keys(before), held_keys(after)
     for key in held:
         if key not in wanted:
@@ -239,10 +247,13 @@ def _counts(transaction: Transaction, now: int) -> Counts:
     firsts = [transaction.one(sql.NEXT_DUE, kind) for kind in TaskKind]
     oldest = min((row[0] for row in firsts if row and row[0] is not None), default=None)
     parked = transaction.one(sql.COUNT_PARKED)
+    leaving = [transaction.one(out.OLDEST_OUTBOUND, state) for state in LEAVING]
     return Counts(
         by_state=dict(transaction.all(sql.TALLIES)),
         oldest_waiting=to_moment(waiting[0]) if waiting else None,
         tasks_due=sum(row[0] for row in due if row),
         oldest_due=to_moment(oldest) if oldest is not None and oldest <= now else None,
         parked=parked[0] if parked else 0,
+        outbound_by_state=dict(transaction.all(out.OUTBOUND_TALLIES)),
+        oldest_outbound=to_moment(min(since)) if (since := [r[0] for r in leaving if r]) else None,
     )

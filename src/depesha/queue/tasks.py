@@ -109,11 +109,12 @@ class SqliteTasks:
         await self._db.write(release)
         self._bell.ring()
 
-    async def wait(self, seconds: float) -> None:
+    async def wait(self, seconds: float, kinds: Sequence[TaskKind] = ()) -> None:
         """See `TaskQueue.wait`."""
         ring = self._bell.listen()
         try:
-            due = await self._db.read(_next_due)
+            wanted = tuple(kinds) or tuple(TaskKind)
+            due = await self._db.read(lambda transaction: _next_due(transaction, wanted))
         except BaseException:
             self._bell.leave(ring)
             raise
@@ -148,8 +149,8 @@ def return_tasks(transaction: Transaction, now: datetime) -> int:
     )
 
 
-def _next_due(transaction: Transaction) -> int | None:
-    rows = (transaction.one(sql.NEXT_DUE, kind) for kind in TaskKind)
+def _next_due(transaction: Transaction, kinds: tuple[TaskKind, ...]) -> int | None:
+    rows = (transaction.one(sql.NEXT_DUE, kind) for kind in kinds)
     return min((row[0] for row in rows if row and row[0] is not None), default=None)
 
 

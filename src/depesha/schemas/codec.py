@@ -105,6 +105,24 @@ def load_outbound(data: bytes) -> OutboundMessage:
     return _load(_outbound(), data)
 
 
+_SUBMITTED = {"dispatch", "contents"}
+
+
+def outbound_submission(message: OutboundMessage) -> bytes:
+    """Return the stored form of what never changes of a document of ours."""
+    return _outbound().dump_json(message, include=_SUBMITTED)
+
+
+def outbound_progress(message: OutboundMessage) -> bytes:
+    """Return the stored form of what moves."""
+    return _outbound().dump_json(message, exclude=_SUBMITTED)
+
+
+def join_outbound(submission: bytes, progress: bytes) -> OutboundMessage:
+    """Read a document of ours back from its two parts; raise `StorageError`."""
+    return load_outbound(submission[:-1] + b"," + progress[1:])
+
+
 def health_bytes(health: ChannelHealth) -> bytes:
     """Return the stored form of what is known of a channel or a peer on it."""
     return _health().dump_json(health)
@@ -138,3 +156,4 @@ def warm() -> None:
     _checks()
     _payloads()
     _outbound()
+    _health()

@@ -120,6 +120,8 @@ class Defect(StrEnum):
     FILE_NAME_MISSING = "FILE_NAME_MISSING"
     FILE_KIND_FORBIDDEN = "FILE_KIND_FORBIDDEN"
     FILE_MACRO = "FILE_MACRO"
+    FILE_INFECTED = "FILE_INFECTED"
+    """Malware was found in it; found late, after it was taken."""
     FILE_UNKNOWN = "FILE_UNKNOWN"
     """Nothing is known of the file's content: never a pass (law 1)."""
     SIGNATURE_MISSING = "SIGNATURE_MISSING"
@@ -139,6 +141,11 @@ class AttemptOutcome(StrEnum):
     UNCLEAR = "UNCLEAR"
     ABSENT = "ABSENT"
     """Was unclear; asked, the network or a person says that it is not there."""
+
+    @property
+    def got_through(self) -> bool:
+        """Tell whether the document is in a network's hands, or at the recipient."""
+        return self in {AttemptOutcome.ACCEPTED, AttemptOutcome.DELIVERED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from depesha.schemas.evidence import canonical, sha256
 from depesha.schemas.facts import Arrival, Known
 from depesha.schemas.lifecycle import InboundState
 from depesha.schemas.verdict import Hold
@@ -36,6 +37,27 @@ def identities(arrival: Arrival) -> tuple[str, ...]:
         document_key(envelope, envelope.document.guid),
     )
     return keys if arrival.content_digest is None else (*keys, f"c{arrival.content_digest}")
+
+
+def content_digest_of(envelope: Envelope) -> Digest | None:
+    """Return the third identity: sender, number, day, subject and files; None without files.
+
+    The same on every network, so that a document that came by two roads is one (S13).
+    """
+    if not envelope.attachments:
+        return None
+    number = envelope.document.number
+    return sha256(
+        canonical(
+            {
+                "sender": envelope.sender.identifier,
+                "number": "" if number is None else number.number,
+                "date": "" if number is None else number.date.isoformat(),
+                "subject": envelope.subject,
+                "files": sorted(attachment.digest for attachment in envelope.attachments),
+            }
+        )
+    )
 
 
 def document_key(envelope: Envelope, document: Guid) -> str:

@@ -114,6 +114,8 @@ class TaskKind(StrEnum):
     """Move a document of ours on its way: the one owner of its present step."""
     FOLLOW_UP = "FOLLOW_UP"
     """Watch a sent document that has no answer yet."""
+    QUESTION = "QUESTION"
+    """Ask a recipient what stands, after words that contradict each other."""
     SIGNAL = "SIGNAL"
     """Tell a network's operator of trouble on it."""
 
@@ -223,6 +225,10 @@ class Counts:
     oldest_due: datetime | None
     parked: int
     blob_digests: tuple[Digest, ...] = ()
+    outbound_by_state: dict[str, int] = field(default_factory=dict)
+    """Documents of ours on their way out."""
+    oldest_outbound: datetime | None = None
+    """When the oldest one that no network has yet was submitted; None where there is none."""
 
 
 def shredding(digest: Digest, at: datetime) -> NewEvidence:

@@ -111,6 +111,8 @@ class Settlement:
     """Empty: as it was."""
     asked: bool = False
     """A question brought no clear answer: counted at the try."""
+    asked_from_zero: bool = False
+    """A person wants it asked about again: questions are counted anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +143,11 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundChange:
-    """One step of a document: decisions, a word, a try, tasks, evidence: all or nothing."""
+    """One step of a document: decisions, a word, a try, tasks, evidence: all or nothing.
+
+    The store itself keeps the task that owns the state it leads to (law 8): DISPATCH where a task
+    must act, FOLLOW_UP where an answer is awaited, neither where a person or nobody does.
+    """
 
     message_id: MessageId
     evidence: NewEvidence
@@ -164,6 +170,10 @@ class OutboundChange:
     fallback_confirmed: bool | None = None
     resumed_at: datetime | None = None
     tasks: tuple[NewTask, ...] = ()
+    dispatch_at: datetime | None = None
+    """When the next step is due where the change leaves the document to a task; None: at once."""
+    follow_up_at: datetime | None = None
+    """When the answer is first looked for where the change leaves it awaited; None: at once."""
     on_entering: Mapping[OutboundState, tuple[NewTask, ...]] = field(default_factory=dict)
     """Tasks for the state that the change leads to, where it was another before."""
     on_contradiction: tuple[NewTask, ...] = ()

@@ -7,12 +7,20 @@ else changes a state. Nothing here writes or reads a store.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from depesha.errors import ConflictError, UnknownMessageError
+from depesha.errors import ConflictError, UnknownMessageError, WrongStateError
 from depesha.schemas.dispatch import Attempt, AttemptOutcome
 from depesha.schemas.message import NewEvidence, NewTask
-from depesha.schemas.outbound import OutboundChange, OutboundMessage, OutboundWord, Settlement
+from depesha.schemas.outbound import (
+    NewOutbound,
+    OutboundChange,
+    OutboundMessage,
+    OutboundWord,
+    Settlement,
+)
 from depesha.schemas.outbound_lifecycle import (
+    OUTBOUND_FIRST_STATES,
     PROOFS,
     Hearing,
     OutboundEvent,
@@ -23,6 +31,8 @@ from depesha.schemas.outbound_lifecycle import (
 
 _ANSWERS = frozenset({OutboundState.REGISTERED, OutboundState.DECLINED})
 _SETTLED = frozenset({AttemptOutcome.ACCEPTED, AttemptOutcome.DELIVERED})
+_NOT_THERE = frozenset({AttemptOutcome.DEFERRED, AttemptOutcome.REFUSED, AttemptOutcome.ABSENT})
+_WITH_NOBODY = frozenset({OutboundState.DEFERRED, OutboundState.REFUSED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,20 +45,39 @@ class Applied:
     tasks: tuple[NewTask, ...]
 
 
+def check_first(new: NewOutbound) -> None:
+    """Raise `WrongStateError` where a document cannot be stored first as it is."""
+    if new.message.state not in OUTBOUND_FIRST_STATES or new.message.attempts:
+        raise WrongStateError("a document cannot be stored first in this state")
+
+
+def due_later(change: OutboundChange) -> datetime:
+    """Return when the task that a change gives back is due; raise `WrongStateError` for never."""
+    if change.due_at is None:
+        raise WrongStateError("a task that is given back needs a time")
+    return change.due_at
+
+
 def apply_outbound(message: OutboundMessage, change: OutboundChange) -> Applied:
     """Return what `change` makes of `message`; times come from the evidence.
 
     Raises `WrongStateError` where a decision does not follow, `ConflictError` where a second try
-    would begin while one is unsettled, `UnknownMessageError` for a try that is not its own.
+    would begin while one may be there, `UnknownMessageError` for a try that is not its own.
     """
     at = change.evidence.at
     tried_before = bool(message.attempts)
+    begins = change.begin is not None and change.begin.outcome is None
+    if begins is not (OutboundEvent.ATTEMPT_BEGUN in change.events):
+        raise WrongStateError("a try begins with its event, and the event with its try")
     after = _noted(message, change)
     for event in change.events:
         after = replace(after, state=advance_outbound(after.state, event))
     hearing = None
     if change.word is not None:
         after, hearing = _heard(after, change.word, change, tried=tried_before)
+    if after.state in _WITH_NOBODY:
+        # Should it be handed over again, the follow-up counts from then.
+        after = replace(after, handed_over_at=None)
     after = replace(after, changed_at=at)
     entered = after.state is not message.state
     tasks = (
@@ -70,6 +99,8 @@ def _noted(message: OutboundMessage, change: OutboundChange) -> OutboundMessage:
     )
     if change.settle is not None:
         attempts = _settled(attempts, change.settle, change)
+    if OutboundEvent.RULED_ABSENT in change.events:
+        attempts = tuple(_ruled_absent(one, change) for one in attempts)
     if change.begin is not None:
         attempts = _begun(attempts, change.begin)
     return replace(
@@ -91,9 +122,21 @@ def _noted(message: OutboundMessage, change: OutboundChange) -> OutboundMessage:
 
 
 def _begun(attempts: tuple[Attempt, ...], new: Attempt) -> tuple[Attempt, ...]:
+    """Add a try. One that is written down already refused sends nothing, whatever else is there."""
+    if any(one.id == new.id for one in attempts):
+        raise ConflictError("this try was begun before")
     if any(one.outcome in {None, AttemptOutcome.UNCLEAR} for one in attempts):
         raise ConflictError("an earlier try may have got through: it is asked about first")
+    if new.outcome is None and any(one.outcome in _SETTLED for one in attempts):
+        raise WrongStateError("an earlier try got through: nothing is sent again")
     return (*attempts, replace(new, number=len(attempts) + 1))
+
+
+def _ruled_absent(one: Attempt, change: OutboundChange) -> Attempt:
+    """A person says that the document is not there: so no try of it is."""
+    if one.outcome is None or one.outcome in _NOT_THERE:
+        return one
+    return replace(one, outcome=AttemptOutcome.ABSENT, settled_at=change.evidence.at)
 
 
 def _settled(
@@ -108,12 +151,16 @@ def _settled(
 
 
 def _outcome(one: Attempt, settlement: Settlement, change: OutboundChange) -> Attempt:
-    """A try that got through stays so, but for a person's ruling: other news of it is older."""
+    """A try that got through stays so, but for a person's ruling: other news of it is older.
+
+    Nor does one that surely did not get through become unclear: that would be less than is known.
+    """
     ruled = OutboundEvent.RULED_ABSENT in change.events
     through = one.outcome in _SETTLED and not ruled
     stays = through and settlement.outcome not in _SETTLED | {AttemptOutcome.REFUSED}
     back = one.outcome is AttemptOutcome.DELIVERED and not ruled
-    if stays or back:
+    blurred = one.outcome in _NOT_THERE and settlement.outcome is AttemptOutcome.UNCLEAR
+    if stays or back or blurred:
         return replace(one, reference=settlement.reference or one.reference)
     return replace(
         one,
@@ -131,11 +178,13 @@ def _heard(
     message: OutboundMessage, word: OutboundWord, change: OutboundChange, *, tried: bool
 ) -> tuple[OutboundMessage, Hearing]:
     latest = message.attempts[-1].id if message.attempts else ""
+    named = word.attempt or latest
     judgement = judge_outbound(
         message.state,
         word.event,
         tried=tried or change.begin is not None,
-        this_try=word.attempt in {"", latest},
+        # How one try went is the document's story only where no other try may be there.
+        this_try=all(o.outcome in _NOT_THERE for o in message.attempts if o.id != named),
         asked=word.asked,
     )
     if judgement.hearing in {Hearing.NEVER_SENT, Hearing.CONTRADICTS}:

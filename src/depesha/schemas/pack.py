@@ -1,5 +1,7 @@
 """The evidence pack: one JSON document that proves a message's journey, and its verifier. Pure.
 
+The same for a message that was received and for a document of ours on its way out.
+
 A verifier needs this file, `evidence.py`, `journal.py` and the gateway's public seal key; no
 database and no network. A pack proves that its rows stood in the journal, unchanged, in this
 order, when the seals were made. It cannot prove that no row was left out of the pack, nor the
@@ -29,6 +31,7 @@ from depesha.schemas.evidence import (
 from depesha.schemas.ids import Digest
 from depesha.schemas.journal import check_signature
 from depesha.schemas.message import Message
+from depesha.schemas.outbound import OutboundMessage
 
 FORMAT = "depesha-evidence-pack/1"
 
@@ -53,9 +56,11 @@ class PackBlob:
     """Bytes kept outside the pack: compare their SHA-256 with this digest."""
 
     role: str
-    """`original`, or `attachment 1` and so on."""
+    """`original`, `attachment 1` and so on. Of a document of ours: `attachment 1`, `release`,
+    `try 1`. Of either: `heard in row 7`, the original of a smaller word or of a repeat."""
     digest: str
-    size: int
+    size: int | None
+    """In bytes; None where only the digest is known."""
     attested: bool
     """True where a proven row names this digest."""
 
@@ -74,37 +79,59 @@ class PackReport:
     """True where the keys were compared with the ones the verifier expects."""
 
 
-def blobs_of(message: Message) -> list[dict[str, Any]]:
-    """List the blobs a message consists of, as a pack names them."""
+def blobs_of(message: Message | OutboundMessage) -> list[dict[str, Any]]:
+    """List the blobs a message or a document of ours consists of, as a pack names them."""
+    if isinstance(message, OutboundMessage):
+        return _outbound_blobs(message)
     arrival = message.arrival
-    original = {"role": "original", "digest": arrival.original, "size": arrival.original_size}
     files = [content.attachment for content in arrival.contents]
     if not files and arrival.envelope is not None:
         files = list(arrival.envelope.attachments)
+    original = _named("original", arrival.original, arrival.original_size)
+    return [original, *(_named(f"attachment {f.index}", f.digest, f.size) for f in files)]
+
+
+def _outbound_blobs(message: OutboundMessage) -> list[dict[str, Any]]:
+    files = [_named(f"attachment {f.index}", f.digest, f.size) for f in message.dispatch.files]
+    release = [_named("release", message.release)] if message.release else []
+    tries = [_named(f"try {one.number}", one.payload) for one in message.attempts]
+    return [*files, *release, *tries]
+
+
+def _heard(rows: Sequence[tuple[EvidenceRecord, bytes]]) -> list[dict[str, Any]]:
+    """List the originals that rows speak of: words about the message, repeats of it."""
+    told = ((record, json.loads(record.body)["facts"].get("original")) for record, _wire in rows)
     return [
-        original,
-        *({"role": f"attachment {f.index}", "digest": f.digest, "size": f.size} for f in files),
+        _named(f"heard in row {record.sequence}", original)
+        for record, original in told
+        if isinstance(original, str)
     ]
 
 
+def _named(role: str, digest: str, size: int | None = None) -> dict[str, Any]:
+    return {"role": role, "digest": digest, "size": size}
+
+
 def make_pack(
-    message: Message,
+    message: Message | OutboundMessage,
     rows: Sequence[tuple[EvidenceRecord, bytes]],
     seals: Sequence[Seal],
     hashes: Mapping[int, Sequence[Digest]],
     key: str,
 ) -> bytes:
-    """Return the pack of one message.
+    """Return the pack of one message or document of ours.
 
     `rows` are its rows with their wire bytes, `seals` those that cover them, `hashes` the row
     hashes under each seal by its number, `key` the gateway's public key.
     """
+    own = blobs_of(message)
+    held = {blob["digest"] for blob in own}
     return canonical(
         {
             "format": FORMAT,
             "message_id": message.id,
             "key": key,
-            "blobs": blobs_of(message),
+            "blobs": [*own, *(blob for blob in _heard(rows) if blob["digest"] not in held)],
             "rows": [_row(record, wire, seals, hashes) for record, wire in rows],
             "seals": [asdict(seal) for seal in seals],
         }

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from depesha.schemas.ids import Guid, SerialNumber
+from depesha.schemas.route import ChannelFacts
 
 
 class ParticipantStatus(StrEnum):
@@ -48,3 +49,33 @@ class DirectoryState:
     participants: int
     last_error: str = ""
     """Dull text of the last failed refresh; empty after a good one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelProfile:
+    """One participant on one channel, as far as it is known (PRT-04)."""
+
+    facts: ChannelFacts
+    """Whether it is reached there, how old that knowledge is, and what the channel takes."""
+    last_alive: datetime | None = None
+    """Its last proof of life there; None where there never was one."""
+    certificate_days: int | None = None
+    """Whole days until its certificate ends; negative after that; None where it is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantProfile:
+    """Everything known of one participant, for those who want to write to it."""
+
+    identifier: str
+    """EIK."""
+    name: str
+    guid: Guid | None = None
+    phone: str = ""
+    email: str = ""
+    own: bool = False
+    """True: it is this gateway's own administration."""
+    deviations: tuple[str, ...] = ()
+    """Where the register departs from what is set up here, in words; of our own profile only."""
+    channels: tuple[ChannelProfile, ...] = ()
+    """In the order of choice."""

@@ -38,3 +38,29 @@ class Step(StrEnum):
     """Their key is kept, and the clear bytes are still there."""
     QUARANTINED = "QUARANTINED"
     """The clear bytes are gone, and the task is not yet done."""
+
+
+class OutboundStep(StrEnum):
+    """In the order of a document's way out."""
+
+    SUBMISSION_STORED = "SUBMISSION_STORED"
+    """The document is durable, and the registry is not yet told so."""
+    RELEASE_KEPT = "RELEASE_KEPT"
+    """The signed release is durable, and the state does not tell of it yet."""
+    RELEASED = "RELEASED"
+    PLANNED = "PLANNED"
+    PAYLOAD_KEPT = "PAYLOAD_KEPT"
+    """The bytes that will travel are durable, and no intent is written."""
+    INTENT_STORED = "INTENT_STORED"
+    """The try is written down, and nothing has left."""
+    OUTCOME_HEARD = "OUTCOME_HEARD"
+    """The other side answered, and nothing is written of it."""
+    OUTCOME_STORED = "OUTCOME_STORED"
+    ASKING = "ASKING"
+    ANSWER_HEARD = "ANSWER_HEARD"
+    ANSWER_STORED = "ANSWER_STORED"
+    WORD_JUDGED = "WORD_JUDGED"
+    """A word from outside is committed, and its sender is not yet answered."""
+
+
+AnyStep = Step | OutboundStep

@@ -17,6 +17,8 @@ from lxml import etree
 
 from depesha.errors import ConfigurationError, StorageError, WireError
 
+DECLARATION: Final = b'<?xml version="1.0" encoding="utf-8"?>'
+"""Of every document of ours."""
 DEPTH: Final = 64
 """Levels of elements: the deepest known message has eleven."""
 ELEMENTS: Final = 200_000
@@ -227,7 +229,7 @@ def serialise(element: etree._Element) -> bytes:
     Peers may drop whitespace before they verify (facts Q1), so none is put in.
     """
     body = etree.tostring(element, encoding="utf-8", xml_declaration=False, with_tail=False)
-    return b'<?xml version="1.0" encoding="utf-8"?>' + body
+    return DECLARATION + body
 
 
 class _OwnFolder(etree.Resolver):

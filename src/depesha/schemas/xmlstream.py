@@ -7,6 +7,7 @@ For a document that travels as a string inside another one, and for files inside
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NoReturn, cast
 
 from lxml import etree
@@ -15,6 +16,7 @@ from depesha.errors import StorageError, WireError
 from depesha.schemas.xml import (
     ATTRIBUTES,
     ATTRIBUTES_EACH,
+    DECLARATION,
     DEPTH,
     ELEMENTS,
     EQUALS,
@@ -24,7 +26,7 @@ from depesha.schemas.xml import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 PIECE: Final = 256 * 1024
@@ -163,6 +165,26 @@ def divide(element: etree._Element) -> None:
     for start in range(0, len(text), NODE):
         etree.SubElement(element, _PART).text = text[start : start + NODE]
     etree.strip_tags(element, _PART)
+
+
+def lay_out(element: etree._Element, pieces: Iterable[str]) -> None:
+    """Give an element a long text in pieces, each a text node of its own, as `divide` leaves it.
+
+    The text need never stand in memory as one.
+    """
+    for piece in pieces:
+        etree.SubElement(element, _PART).text = piece
+    etree.strip_tags(element, _PART)
+
+
+def serialise_large(element: etree._Element) -> bytes:
+    """Return what `xml.serialise` returns, with one copy of it in memory instead of three."""
+    written = io.BytesIO()
+    written.write(DECLARATION)
+    etree.ElementTree(element).write(
+        written, encoding="utf-8", xml_declaration=False, with_tail=False
+    )
+    return written.getvalue()
 
 
 def texts(element: etree._Element) -> list[str]:

@@ -1,4 +1,4 @@
-"""A small country on loopback: authority, register, administrations with gateways, peers, scanner.
+"""A small country on loopback: authority, networks, administrations with gateways, peers, scanner.
 
 Everything lies in one folder and talks through real sockets; `demo.json` tells the addresses. The
 gateways are processes of their own. It must never be used for anything real.
@@ -11,16 +11,20 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from depesha.ports import Clock, IdSource
 from depesha.simulators.authority import Authority, Identity, make_key
-from depesha.simulators.bodies import ACTING, BARE, GATEWAYS, STRANGER, Body
+from depesha.simulators.bodies import ACTING, APART, BARE, GATEWAYS, SEOS, STRANGER, Body
+from depesha.simulators.country_mail import CountryMail
+from depesha.simulators.country_networks import CountryNetworks
+from depesha.simulators.country_ssev import CountrySsev
 from depesha.simulators.gateway_plan import Plan, free_ports, write_private
 from depesha.simulators.gateway_process import SERVE, GatewayProcess
 from depesha.simulators.scanner import PrivateClamd
@@ -28,6 +32,7 @@ from depesha.simulators.seos_entries import Entry
 from depesha.simulators.seos_participant import SeosParticipant
 from depesha.simulators.seos_register import SeosRegister
 from depesha.simulators.tls import KeyFiles, write_keys
+from depesha.simulators.wires import Wires
 
 T = TypeVar("T")
 
@@ -62,6 +67,7 @@ class Country:
         gateways: tuple[Body, ...] = GATEWAYS,
         acting: tuple[Body, ...] = ACTING,
         bare: tuple[Body, ...] = BARE,
+        networks: tuple[str, ...] = (SEOS,),
         settings: Mapping[str, Mapping[str, object]] | None = None,
         crowd: int = 0,
         commands: bool = False,
@@ -71,6 +77,8 @@ class Country:
     ) -> None:
         """`settings` goes into every gateway's file; `crowd` fills the register up to so many.
 
+        With further `networks` every way to a gateway, an acting peer, SSEV or the mail server
+        leads through one of `wires`; without them there are none, for speed.
         `commands` gives `depesha inbox -c …` and its like a token of their own. `environment` and
         `program` are for the gateways' processes (`GatewayProcess`).
         """
@@ -82,6 +90,9 @@ class Country:
         self._clock = clock
         self._ids = ids
         self._bodies = (gateways, acting, bare)
+        apart = tuple(b for b in APART if not {*networks}.isdisjoint(b.networks))
+        self._all = (*gateways, *acting, *bare, STRANGER, *apart)
+        self._networks = CountryNetworks(networks, folder=folder, clock=clock, ids=ids, host=HOST)
         self._settings = settings or {}
         self._crowd = crowd
         self._commands = commands
@@ -120,29 +131,52 @@ class Country:
         return _made(self._scanner)
 
     @property
+    def ssev(self) -> CountrySsev:
+        """SSEV, where the country has it."""
+        return _made(self._networks.ssev)
+
+    @property
+    def mail(self) -> CountryMail:
+        """The mail domain, where the country has it."""
+        return _made(self._networks.mail)
+
+    @property
+    def wires(self) -> Wires:
+        """The ways that may be cut, where the country has further networks."""
+        return self._networks.wires
+
+    @property
     def description(self) -> Path:
         """demo.json."""
         return self.folder / "demo.json"
 
     async def _start(self) -> None:
-        gateways, acting, bare = self._bodies
         await asyncio.to_thread(self.folder.mkdir, parents=True, exist_ok=True)
-        bodies = (*gateways, *acting, *bare, STRANGER)
-        self._say(f"making {len(bodies) + 2} keys")
-        scanner, keys = await asyncio.gather(self._start_scanner(), self._make_keys(len(bodies)))
-        self._scanner = scanner
+        needed = len(self._all) + 2 + self._networks.keys_for(self._all)
+        self._say(f"making {needed} keys")
+        self._scanner, keys = await asyncio.gather(self._start_scanner(), self._make_keys(needed))
         await self._start_register(keys)
-        for body, key in zip(bodies, keys[2:], strict=True):
-            identity, files = await asyncio.to_thread(self._issue, body, key)
-            if body in gateways:
-                self._enter(body, identity, self._plan_gateway(body, files).seos_url)
-            elif body in bare:
-                self._add_bare(body, identity, files)
-            else:
-                await self._start_peer(body, identity, files)
+        self._say("starting the networks: " + ", ".join(self._networks.chosen))
+        await self._networks.start(self._stack, self.authority, keys)
+        settled = []
+        for body in self._all:
+            identity, files = await asyncio.to_thread(self._issue, body, next(keys))
+            await self._networks.join(body, identity, files, keys)
+            settled.append((body, identity, files))
+        for one in settled:
+            await self._settle(*one)
         self.register.fill(self._crowd)
         await self._start_gateways()
         await asyncio.to_thread(self._write_description)
+
+    async def _settle(self, body: Body, identity: Identity, files: KeyFiles) -> None:
+        gateways, _, bare = self._bodies
+        if body in gateways:
+            self._enter(body, identity, (await self._plan_gateway(body, files)).seos_url)
+        elif body in bare:
+            self._add_bare(body, identity, files)
+        elif SEOS in body.networks:
+            await self._start_peer(body, identity, files)
 
     async def _start_scanner(self) -> PrivateClamd:
         folder = self.folder / "clamd"
@@ -153,18 +187,19 @@ class Country:
         scanner = PrivateClamd(folder, clock=self._clock)
         return await self._stack.enter_async_context(scanner)
 
-    async def _make_keys(self, count: int) -> list[RSAPrivateKey]:
-        making = (asyncio.to_thread(make_key) for _ in range(count + 2))
-        return list(await asyncio.gather(*making))
+    @staticmethod
+    async def _make_keys(count: int) -> Iterator[RSAPrivateKey]:
+        return iter(await asyncio.gather(*(asyncio.to_thread(make_key) for _ in range(count))))
 
-    async def _start_register(self, keys: list[RSAPrivateKey]) -> None:
+    async def _start_register(self, keys: Iterator[RSAPrivateKey]) -> None:
         now = self._clock.now()
         name = "Depesha Example Exchange CA"
-        self._authority = await asyncio.to_thread(Authority.create, name, at=now, key=keys[0])
+        self._authority = await asyncio.to_thread(Authority.create, name, at=now, key=next(keys))
         trusted = await asyncio.to_thread(self._authority.write, self.folder / "ca", at=now)
-        identity = self._authority.issue("register.example", eik="000000000", at=now, key=keys[1])
+        identity = self._authority.issue(
+            "register.example", eik="000000000", at=now, key=next(keys)
+        )
         files = write_keys(identity, self.folder / "register", "register", trusted)
-        self._say("starting the participants' register")
         register = SeosRegister(clock=self._clock, keys=files, host=HOST)
         self._register = await self._stack.enter_async_context(register)
 
@@ -182,11 +217,21 @@ class Country:
             url=url,
             last_change=self._clock.now(),
             phone="02 000 000",
-            email=f"delo@{body.folder}.example",
+            email=body.address,
         )
         self.register.put(entry)
 
-    def _plan_gateway(self, body: Body, files: KeyFiles) -> GatewayProcess:
+    async def _announced(self, body: Body, url: str) -> str:
+        """Lay a wire to a participant's address, where the country has wires."""
+        if not self._networks.wired:
+            return url
+        place = urlsplit(url)
+        wire = await self.wires.lay(
+            self._stack, f"{SEOS}.{body.folder}", HOST, place.port or 0, *free_ports(1, HOST)
+        )
+        return place._replace(netloc=f"{HOST}:{wire.port}").geturl()
+
+    async def _plan_gateway(self, body: Body, files: KeyFiles) -> GatewayProcess:
         partners, registry, operators = free_ports(3, HOST)
         plan = Plan(
             folder=self.folder / f"gateway-{body.folder}",
@@ -199,10 +244,13 @@ class Country:
             registry_port=registry,
             operators_port=operators,
             host=HOST,
+            announced_url=await self._announced(body, f"https://{HOST}:{partners}/seos"),
+            networks=self._networks.sections(body),
             settings=self._settings,
         )
+        environment = {**(self._environment or {}), **self._networks.environment(body)}
         self.gateways[body.folder] = GatewayProcess(
-            plan, clock=self._clock, environment=self._environment, program=self._program
+            plan, clock=self._clock, environment=environment, program=self._program
         )
         return self.gateways[body.folder]
 
@@ -224,7 +272,7 @@ class Country:
         )
         self.peers[body.folder] = await self._stack.enter_async_context(peer)
         if body is not STRANGER:
-            self._enter(body, identity, peer.url)
+            self._enter(body, identity, await self._announced(body, peer.url))
 
     async def _start_gateways(self) -> None:
         names = " and ".join(g.plan.party.name for g in self.gateways.values())
@@ -269,7 +317,7 @@ class Country:
                 }
                 for one in self.bare.values()
             ],
-            "networks": {"seos_register": self.register.url},
+            "networks": {"seos_register": self.register.url, **self._networks.described()},
             "console_login": {"user": "", "password": ""},
             "trusted": str(self.folder / "ca" / "ca.cert.pem"),
         }

@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Final
 
 from depesha.ports import Clock, IdSource
+from depesha.simulators.bodies import NETWORKS
 from depesha.simulators.country import Country
+from depesha.simulators.demo_paper import BRISK
 from depesha.simulators.demo_report import DemoFailedError, Report, Told
+from depesha.simulators.demo_sending import SendingStory
 from depesha.simulators.demo_story import SETTINGS, Story
 from depesha.simulators.demo_traffic import Liveliness
 from depesha.simulators.gateway_process import GatewayProcess
@@ -44,12 +47,13 @@ async def run(
     otherwise until Ctrl-C or SIGTERM, with light traffic unless told not to.
     """
     report = Report(clock=clock, say=say, as_json=as_json)
-    settings = SETTINGS if once else None
+    settings = {**SETTINGS, **BRISK} if once else None
     with _place(folder) as where, interruptible() as interrupted:
         country = Country(
             where,
             clock=clock,
             ids=ids,
+            networks=NETWORKS,
             settings=settings,
             commands=not once,
             say=report.progress,
@@ -60,7 +64,9 @@ async def run(
                 if not started:
                     return FAILED
                 if once:
-                    return await _once(Story(country, clock=clock, dice=dice), report)
+                    way_in = Story(country, clock=clock, dice=dice)
+                    way_out = SendingStory(country, clock=clock, dice=dice)
+                    return await _once((way_in, way_out), report)
                 lively = Liveliness(country, report=report, clock=clock, dice=dice)
                 return await _keep(country, report, lively if traffic else None)
         except asyncio.CancelledError:
@@ -76,8 +82,9 @@ async def _up(country: Country, report: Report) -> AsyncIterator[bool]:
         async def start() -> Told:
             await stack.enter_async_context(country)
             return Told(
-                sentence=f"authority, register, clamd, {len(country.gateways)} gateways, "
-                f"{len(country.peers)} acting and {len(country.bare)} bare peers; "
+                sentence="authority, register, SSEV, mail server, clamd, "
+                f"{len(country.gateways)} gateways, {len(country.peers)} acting and "
+                f"{len(country.bare)} bare peers; "
                 f"{country.description}",
                 facts={"description": str(country.description)},
             )
@@ -88,16 +95,18 @@ async def _up(country: Country, report: Report) -> AsyncIterator[bool]:
             report.progress("stopping everything")
 
 
-async def _once(story: Story, report: Report) -> int:
+async def _once(stories: tuple[Story, SendingStory], report: Report) -> int:
     async def conclude() -> Told:
         return Told(sentence=f"all of it happened, in {report.seconds:.1f} s with the set-up")
 
     try:
-        for name, action in (*story.steps(), ("the end", conclude)):
+        steps = [step for story in stories for step in story.steps()]
+        for name, action in (*steps, ("the end", conclude)):
             if not await report.step(name, action):
                 return FAILED
     finally:
-        await story.close()
+        for story in stories:
+            await story.close()
     return DONE
 
 
@@ -150,6 +159,11 @@ def _addresses(country: Country) -> Iterator[str]:
     for one in country.bare.values():
         yield f"  {one.body.party.name:<20} {one.url}  {one.keys.key}"
     yield f"Participants' register  {country.register.url}"
+    yield f"SSEV                    {country.ssev.urls.soap}, {country.ssev.urls.api}"
+    for kind, row in country.mail.described().items():
+        yield f"{kind.upper():<23} {row['url']}, {row['security']}"
+    for network, box in country.mail.operators.items():
+        yield f"Operator of {network:<11} {box.address}"
     yield f"All of it for programs  {country.description}"
 
 

@@ -31,7 +31,7 @@ from depesha.simulators.traffic import Dice
 
 ATTACHMENT_LIMIT: Final = 2 * 1024 * 1024
 """Small, so that the oversized file of the demo is quickly made and sent."""
-SETTINGS: Final = {"limits": {"attachment_bytes": ATTACHMENT_LIMIT}}
+SETTINGS: Final[dict[str, dict[str, object]]] = {"limits": {"attachment_bytes": ATTACHMENT_LIMIT}}
 _PICTURE: Final = 40_960
 
 

@@ -54,6 +54,10 @@ class Plan:
     operators_port: int
     host: str = "127.0.0.1"
     register_refresh_seconds: float = 2.0
+    announced_url: str = ""
+    """Where the participants' register sends peers, if not straight to us."""
+    networks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Sections of further networks."""
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Further keys by section, laid over what is written anyway."""
 
@@ -90,19 +94,28 @@ class Plan:
                 "revocation_lists": [str(self.revocation_list)],
             },
         }
-        for name, keys in self.settings.items():
-            sections.setdefault(name, {}).update(keys)
+        for further in (self.networks, self.settings):
+            for name, keys in further.items():
+                sections.setdefault(name, {}).update(keys)
         return sections
 
 
 def toml(sections: Mapping[str, Mapping[str, object]]) -> str:
-    """Write sections of plain values as TOML; JSON's texts, numbers and lists are TOML's too."""
+    """Write sections of plain values, lists and tables within them as TOML."""
     lines = []
     for name, keys in sections.items():
         lines.append(f"[{name}]")
-        lines += [f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in keys.items()]
+        lines += [f"{key} = {_value(value)}" for key, value in keys.items()]
         lines.append("")
     return "\n".join(lines)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {_value(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)  # JSON's texts and numbers are TOML's too
 
 
 def write_private(path: Path, content: bytes) -> None:

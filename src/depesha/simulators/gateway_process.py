@@ -37,6 +37,8 @@ SCOPES: Final = (
     "messages:clerk",
     "participants:read",
     "evidence:read",
+    "send",
+    "decide",
 )
 
 
@@ -72,6 +74,11 @@ class GatewayProcess:
     @property
     def seos_url(self) -> str:
         """Where peers find it; stands in the participants' register."""
+        return self.plan.announced_url or self.direct_url
+
+    @property
+    def direct_url(self) -> str:
+        """Where it listens for peers, without the wire that may lead there."""
         return f"https://{self.plan.host}:{self.plan.partners_port}/seos"
 
     @property

@@ -102,7 +102,7 @@ class Pen:
         self._parts: list[str | FilePiece] = []
 
     def open(self, name: str, **attributes: str | None) -> None:
-        """Begin an element; attributes that are None are left out, `_` in names stands for `:`."""
+        """Begin an element; attributes that are None are left out, `xmlns_` is `xmlns:`."""
         self._parts.append(f"<{name}{_attributes(attributes)}>")
 
     def close(self, *names: str) -> None:
@@ -148,4 +148,4 @@ class Pen:
 
 def _attributes(attributes: dict[str, str | None]) -> str:
     given = ((name, value) for name, value in attributes.items() if value is not None)
-    return "".join(f" {name.replace('_', ':')}={quoteattr(value)}" for name, value in given)
+    return "".join(f" {name.replace('xmlns_', 'xmlns:')}={quoteattr(v)}" for name, v in given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
@@ -93,7 +94,7 @@ class IsdsQuirks:
     """Seals by RSA PKCS#1 v1.5, as until December 2024; otherwise RSASSA-PSS."""
     der: bool = False
     """Seals in DER; otherwise BER of indefinite length in pieces of 1000 bytes."""
-    sent_root_host: str = "isds.czechpoint.cz"
+    paper_host: str = "isds.czechpoint.cz"
     """Host in the namespaces of sealed papers; `isds.czebox.cz` was seen too."""
     isds_send: bool = False
     """The root attribute of papers sealed until April 2026."""
@@ -106,11 +107,12 @@ class IsdsQuirks:
 
 
 class IsdsOddity:
-    """The quirks in force and how often each fault was met."""
+    """The quirks in force and how often each fault was met. Safe in threads."""
 
     def __init__(self, quirks: IsdsQuirks) -> None:
         self._quirks = quirks
         self._met: Counter[int] = Counter()
+        self._lock = threading.Lock()
 
     @property
     def quirks(self) -> IsdsQuirks:
@@ -124,10 +126,11 @@ class IsdsOddity:
 
     def spend(self, operation: str, *kinds: FaultKind) -> Fault | None:
         """Use one fault of these kinds for this call, or None where none is left."""
-        for number, fault in enumerate(self._quirks.faults):
-            if fault.kind not in kinds or fault.operation not in {"", operation}:
-                continue
-            self._met[number] += 1
-            if fault.skip < self._met[number] <= fault.skip + fault.times:
-                return fault
+        with self._lock:
+            for number, fault in enumerate(self._quirks.faults):
+                if fault.kind not in kinds or fault.operation not in {"", operation}:
+                    continue
+                self._met[number] += 1
+                if fault.skip < self._met[number] <= fault.skip + fault.times:
+                    return fault
         return None

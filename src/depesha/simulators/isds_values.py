@@ -93,7 +93,7 @@ class LoginKind(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class Box:
-    """A data box. `opens` is kept so that a message may tell of its own time."""
+    """A data box."""
 
     box_id: str
     kind: BoxKind
@@ -203,8 +203,7 @@ class Event(Enum):
     DELIVERED = ("EV5", "Datová zpráva byla dodána do datové schránky příjemce.")
     BY_PRIMARY = (
         "EV11",
-        "Přihlásila se oprávněná osoba ve smyslu § 8 odst. 1 - 4 zákona č. 300/2008 Sb. "
-        "Datová zpráva byla doručena.",
+        "Přihlásila se oprávněná osoba ve smyslu § 8 zákona. Datová zpráva byla doručena.",
     )
     BY_ENTRUSTED = ("EV12", "Přihlásila se pověřená osoba. Datová zpráva byla doručena.")
     BY_APPLICATION = (
@@ -245,6 +244,8 @@ class Message:
     accepted_at: datetime | None = None
     entered_at: datetime | None = None
     """First log-in of the recipient after delivery: 90 days of keeping count from here."""
+    vaulted: set[str] = field(default_factory=set)
+    """Boxes that keep it in their paid vault: then it is not erased (facts 6.1, 10)."""
     marked: bool = False
     erased: bool = False
     events: list[tuple[datetime, Event]] = field(default_factory=list)
@@ -264,6 +265,10 @@ class Message:
         """KiB of base64 text, rounded as the samples suggest (facts 16)."""
         characters = sum((file.size + 2) // 3 * 4 for file in self.files)
         return -(-characters // 1024) if characters >= 1024 else 0  # noqa: PLR2004 -- one KiB
+
+    def listed_for(self, box_id: str) -> int:
+        """Return the state in this party's lists: 10 in its vault, unlike in downloads."""
+        return 10 if box_id in self.vaulted else self.seen_by(box_id)
 
     def seen_by(self, box_id: str) -> int:
         """Return the state that this party sees; only the recipient sees 7 (facts 6.1)."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from depesha.ports import Clock
 from depesha.simulators.authority import Authority
 from depesha.simulators.mail_boxes import Box, Boxes
@@ -42,10 +44,16 @@ class MailDomain:
     """Both servers and the boxes. `smtp.faults`, `imap.faults` and `fates` are the switches."""
 
     def __init__(
-        self, *, authority: Authority, folder: Path, clock: Clock, implicit_tls: bool = False
+        self,
+        *,
+        authority: Authority,
+        folder: Path,
+        clock: Clock,
+        implicit_tls: bool = False,
+        key: rsa.RSAPrivateKey | None = None,
     ) -> None:
-        """Issue the servers' certificate for `localhost` into `folder`. Takes about 0.1 s."""
-        tls = _context(authority, folder, clock)
+        """Issue the servers' certificate for `localhost` into `folder`; a `key` saves 0.1 s."""
+        tls = _context(authority, folder, clock, key)
         self.boxes = Boxes()
         self.fates = Fates()
         self.smtp = SmtpServer(boxes=self.boxes, deliver=self.deliver, tls=tls, clock=clock)
@@ -92,15 +100,21 @@ class MailDomain:
         else:
             if whom in fates.delayed:
                 self._tell(passage, "DELAY", "delayed", fates.delayed[whom])
-            box.deposit(
-                f"Return-Path: <{passage.sender}>\r\nDelivered-To: {whom}\r\n".encode()
-                + passage.content
-            )
+            box.deposit(self._traced(passage, whom, box.next_uid))
             self._tell(passage, "SUCCESS", "delivered", "2.1.5")
             if whom in fates.away:
                 found = _MESSAGE_ID.search(passage.content)
                 about = found[1].decode("ascii", "replace") if found else ""
                 self._back(passage, automatic_reply(passage, about, self._clock.now()))
+
+    def _traced(self, passage: Passage, whom: str, number: int) -> bytes:
+        """Return a mail with the lines that servers put before it, other ones for each copy."""
+        lines = (
+            f"Return-Path: <{passage.sender}>",
+            f"Delivered-To: {whom}",
+            f"Received: from client.example by mail.example with ESMTPSA id {number}",
+        )
+        return "".join(f"{line}\r\n" for line in lines).encode() + passage.content
 
     def _tell(self, passage: Passage, wish: str, action: str, status: str) -> None:
         # Without a wish a failure is told, and nothing else (RFC 3461, 5.2).
@@ -114,8 +128,10 @@ class MailDomain:
             box.deposit(content)
 
 
-def _context(authority: Authority, folder: Path, clock: Clock) -> ssl.SSLContext:
-    identity = authority.issue("mail.example", eik="000000000", at=clock.now())
+def _context(
+    authority: Authority, folder: Path, clock: Clock, key_of_ours: rsa.RSAPrivateKey | None
+) -> ssl.SSLContext:
+    identity = authority.issue("mail.example", eik="000000000", at=clock.now(), key=key_of_ours)
     key, certificate = identity.write(folder, "mail")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -64,7 +64,12 @@ class LineServer:
         self.port = 0
 
     async def start(self, port: int = 0) -> None:
-        """Listen on loopback; a port of 0 is replaced by the free one found, and kept."""
+        """Listen on loopback; a port of 0 is replaced by the free one found, and kept.
+
+        Starting again while it listens is safe.
+        """
+        if self._server is not None:
+            return
         try:
             self._server = await asyncio.start_server(
                 self._serve, self.host, port or self.port, ssl=self._tls, limit=LINE_BYTES

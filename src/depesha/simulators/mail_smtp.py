@@ -38,6 +38,8 @@ class SmtpFaults:
     data: str = ""
     final: str = ""
     """Instead of taking the mail, after its final dot."""
+    cut_before_data: bool = False
+    """Cut the connection where the mail would begin."""
     cut_in_content: int = -1
     """Cut the connection after so many bytes of the mail."""
     lost_after_dot: bool = False
@@ -46,6 +48,8 @@ class SmtpFaults:
     """The same, and the mail is not taken."""
     slow_seconds: float = 0.0
     """Before the answer to the final dot."""
+    doubled: bool = False
+    """What is taken is delivered twice, as after a lost answer between two servers."""
 
 
 @dataclass(slots=True)
@@ -172,6 +176,9 @@ class SmtpServer:
         if faults.data or "recipient" not in told:
             await line.say(faults.data or "503 5.5.1 RCPT first")
             return True
+        if faults.cut_before_data:
+            line.cut()
+            return False
         await line.say("354 go on")
         content = await self._content(line)
         if content is None:
@@ -190,7 +197,8 @@ class SmtpServer:
         too_large = "552 5.3.4 too large" if len(content) > faults.size_limit else ""
         refusal = faults.final or too_large
         if not refusal and not faults.lost_untaken:
-            await self._deliver(passage)
+            for _ in range(2 if faults.doubled else 1):
+                await self._deliver(passage)
         if faults.lost_after_dot or faults.lost_untaken:
             line.cut()
             return False

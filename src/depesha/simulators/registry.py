@@ -1,4 +1,4 @@
-"""A toy registry: asks the gateway for what waits, fetches it, and gives its own numbers.
+"""A toy registry: fetches what waits, gives its own numbers, and submits documents to be sent.
 
 It speaks the public API only, as any registry's maker would, so that it shows how little that
 takes. It keeps nothing on disk and must not be mistaken for the built-in registry.
@@ -6,8 +6,12 @@ takes. It keeps nothing on disk and must not be mistaken for the built-in regist
 
 from __future__ import annotations
 
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
 from datetime import date
 from http import HTTPStatus
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
@@ -124,6 +128,68 @@ class RegistryClient:
         items: list[dict[str, Any]] = page["items"]
         return items
 
+    # --- documents on their way out -------------------------------------------------------
+
+    async def submit(
+        self,
+        words: Mapping[str, Any],
+        files: Sequence[tuple[str, str, bytes]],
+        *,
+        key: str,
+        seconds: float | None = None,
+    ) -> dict[str, Any]:
+        """Submit a document: its words as the API has them, files as name, media type, bytes.
+
+        Return `{id, state, document}`. Safe to repeat with the same `key` and the same document;
+        `seconds` for large ones.
+        """
+
+        def form() -> aiohttp.FormData:
+            made = aiohttp.FormData(quote_fields=False)  # names as they are, in UTF-8
+            text = json.dumps(words, ensure_ascii=False)
+            made.add_field("message", text, content_type="application/json")
+            for place, (name, media_type, content) in enumerate(files, 1):
+                made.add_field(
+                    f"file-{place}", BytesIO(content), filename=name, content_type=media_type
+                )
+            return made
+
+        data = await asyncio.to_thread(form)
+        return await self._json(
+            "POST", "/messages", data=data, seconds=seconds, headers={"Idempotency-Key": key}
+        )
+
+    async def outbox(
+        self, *states: str, after: str = "", limit: int = 50
+    ) -> tuple[list[dict[str, Any]], str]:
+        """Return a page of documents of ours, oldest first, and the cursor of the next one."""
+        wanted = "".join(f"&state={state}" for state in states)
+        page = await self._json("GET", f"/outbox?limit={limit}&after={after}{wanted}")
+        items: list[dict[str, Any]] = page["items"]
+        return items, page["next"]
+
+    async def show(self, message_id: str) -> dict[str, Any]:
+        """Return one document of ours with its state, tries, plan and the recipient's number."""
+        return await self.message(message_id)
+
+    async def explain(
+        self, words: Mapping[str, Any] | None = None, *, message_id: str = ""
+    ) -> dict[str, Any]:
+        """Ask what would be done with a document now: one only thought of, or one on its way."""
+        body = {"id": message_id} if words is None else dict(words)
+        return await self._json("POST", "/routes/explain", body)
+
+    async def decide(self, message_id: str, decision: str, reason: str) -> dict[str, Any]:
+        """Take a person's decision about a document of ours, such as `resume`."""
+        body = {"decision": decision, "reason": reason}
+        return await self._json("POST", f"/messages/{message_id}/decision", body)
+
+    async def participant(self, identifier: str) -> dict[str, Any]:
+        """Return what is known of a participant, network by network."""
+        return await self._json("GET", f"/participants/{identifier}")
+
+    # --- for both directions --------------------------------------------------------------
+
     async def evidence(self, message_id: str) -> bytes:
         """Return the pack that proves the journey offline."""
         return await self._bytes("GET", f"/messages/{message_id}/evidence")
@@ -139,7 +205,7 @@ class RegistryClient:
         return self._session
 
     async def _bytes(self, method: str, path: str) -> bytes:
-        status, body, _ = await self._call(method, path, None, self._seconds)
+        status, body, _ = await self._call(method, path)
         if status != HTTPStatus.OK:
             raise PeerError(f"the gateway answered {status}")
         return body
@@ -149,28 +215,46 @@ class RegistryClient:
         method: str,
         path: str,
         body: dict[str, Any] | None = None,
+        *,
+        data: aiohttp.FormData | None = None,
         seconds: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        _, _, answer = await self._call(method, path, body, seconds or self._seconds)
+        _, _, answer = await self._call(
+            method, path, body, data=data, seconds=seconds, headers=headers
+        )
         if not isinstance(answer, dict):
             raise PeerError("the gateway did not answer with a JSON object")
         return answer
 
     async def _call(
-        self, method: str, path: str, body: dict[str, Any] | None, seconds: float
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        data: aiohttp.FormData | None = None,
+        seconds: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[int, bytes, Any]:
-        timeout = aiohttp.ClientTimeout(total=seconds)
+        timeout = aiohttp.ClientTimeout(total=seconds or self._seconds)
         try:
             async with self._opened().request(
-                method, self._base + path, json=body, timeout=timeout, allow_redirects=False
+                method,
+                self._base + path,
+                json=body,
+                data=data,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
             ) as response:
-                data = await response.read()
+                said = await response.read()
                 is_json = response.content_type.endswith("json")
                 answer = await response.json(content_type=None) if is_json else None
                 if response.status >= HTTPStatus.BAD_REQUEST:
                     problem = answer if isinstance(answer, dict) else {}
                     raise RegistryProblemError(response.status, problem)
-                return response.status, data, answer
+                return response.status, said, answer
         except aiohttp.ClientConnectorError as error:
             raise UnreachableError("the gateway cannot be reached") from error
         except (aiohttp.ClientError, TimeoutError) as error:

@@ -31,7 +31,12 @@ TEXTS: Final = {
     "DuplicateMessageGuid": "Съобщение със същия MessageGUID вече е получено или изпратено.",
     "UnknownType": "Непознат вид съобщение.",
     "ErrorDocumentIsNotFound": "Документът не е намерен.",
+    "MissingIdentityForReceiverEIK": "Няма активен профил с този ЕИК.",
 }
+HANDLERS: Final = frozenset({"MissingIdentityForReceiverEIK", "ErrorDocumentIsNotFound"})
+"""Found inside a handler: both phrases stand in one text then (facts 7)."""
+INTERNAL: Final = RECIPIENTS_FAULT + "Възникна вътрешна грешка."
+"""What the reference node says of an exception of its own."""
 
 Find = Callable[[Guid], Entry | None]
 
@@ -68,3 +73,10 @@ def first_failure(
 def text(key: str) -> str:
     """Return the description the reference node gives for one of its resource keys."""
     return SENDERS_FAULT + TEXTS[key]
+
+
+def failure(key: str) -> str:
+    """Return a whole description: of a resource key as the node says it, else the text itself."""
+    if key not in TEXTS:
+        return key
+    return RECIPIENTS_FAULT + text(key).strip() if key in HANDLERS else text(key)

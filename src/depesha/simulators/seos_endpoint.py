@@ -6,6 +6,7 @@ It answers; what the office does later with a document is in `seos_participant`.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -13,7 +14,7 @@ from aiohttp import web
 
 from depesha.errors import DepeshaError, WireError
 from depesha.ports import Clock
-from depesha.schemas.envelope import Party
+from depesha.schemas.envelope import Party, RegistrationNumber
 from depesha.schemas.ids import Guid
 from depesha.simulators import seos_checks
 from depesha.simulators.seos_books import Books, Received
@@ -49,7 +50,10 @@ class Endpoint:
         find: seos_checks.Find,
         clock: Clock,
         oddity: Oddity,
+        taken: Callable[[Guid], None],
     ) -> None:
+        """`taken` is told of each document that was taken in."""
+        self._taken = taken
         self._party = party
         self._books = books
         self._pen = pen
@@ -61,37 +65,87 @@ class Endpoint:
         """Answer one HTTP request as the quirks allow."""
         if request.path != self._oddity.quirks.path or request.method != "POST":
             return web.Response(status=404)
-        if self._oddity.quirks.slow_seconds:
-            await self._clock.sleep(self._oddity.quirks.slow_seconds)
         envelope = await request.read()
-        if self._spend("http_500"):
-            return web.Response(status=500)
-        if self._spend("soap_faults"):
-            return _soap(wrap_fault("Вътрешна грешка."), 500)
         try:
             wire, heard, judgement = await asyncio.to_thread(_hear, envelope)
         except DepeshaError as error:
-            return _soap(wrap_fault(error.public), 500)
+            return await self._before(request) or _soap(wrap_fault(error.public), 500)
+        if self._spared(heard):
+            self._books.calls.append(wire)
+            return _soap(await self._write(heard, await self._answer(heard, wire, judgement)), 200)
+        failed = await self._before(request)
+        if failed is not None:
+            return failed
         self._books.calls.append(wire)
-        body = await self._answer(heard, wire, judgement)
-        text = "" if body is None else await self._pen.answer(heard.header.sender, body)
-        return await self._deliver(request, await asyncio.to_thread(wrap_answer, text))
+        body = await self._odd(heard, wire, judgement)
+        return await self._deliver(request, await self._write(heard, body))
+
+    def _spared(self, heard: Heard) -> bool:
+        request = isinstance(heard.body, RegistrationRequest)
+        return self._oddity.quirks.only_documents and not request
+
+    async def _write(self, heard: Heard, body: Body | None) -> bytes:
+        sound = self._spared(heard)
+        text = (
+            "" if body is None else await self._pen.answer(heard.header.sender, body, sound=sound)
+        )
+        return await asyncio.to_thread(wrap_answer, text)
+
+    async def _before(self, request: web.Request) -> web.StreamResponse | None:
+        """Fail before anything is taken in, where a quirk says so."""
+        quirks = self._oddity.quirks
+        if quirks.slow_seconds:
+            await self._clock.sleep(quirks.slow_seconds)
+        if self._spend("reset_requests"):
+            return _closed(request)
+        if self._spend("http_500"):
+            return web.Response(status=quirks.failure_status)
+        if self._spend("soap_faults"):
+            return _soap(wrap_fault("Вътрешна грешка."), 500)
+        return None
 
     async def _deliver(self, request: web.Request, envelope: bytes) -> web.StreamResponse:
-        transport = request.transport
+        """Answer what was taken in, or fail to, where a quirk says so."""
+        quirks = self._oddity.quirks
+        if quirks.slow_answer_seconds:
+            await self._clock.sleep(quirks.slow_answer_seconds)
         if self._spend("lost_answers"):
-            if transport is not None:
-                transport.close()
-            return web.Response()
+            return _closed(request)
+        if self._spend("http_500_after"):
+            return web.Response(status=quirks.failure_status)
+        if self._spend("soap_faults_after"):
+            return _soap(wrap_fault("Вътрешна грешка."), 500)
         if self._spend("reset_answers"):
             response = web.StreamResponse(headers={"Content-Type": CONTENT_TYPE})
             response.content_length = len(envelope)
             await response.prepare(request)
             await response.write(envelope[: len(envelope) // 2])
-            if transport is not None:
-                transport.abort()
+            if request.transport is not None:
+                request.transport.abort()
             return response
         return _soap(envelope, 200)
+
+    async def _odd(self, heard: Heard, wire: str, judgement: Judgement) -> Body | None:
+        """Answer as the quirks twist it."""
+        quirks = self._oddity.quirks
+        failed = heard.header.message_guid
+        description = seos_checks.failure(quirks.error)
+        if self._spend("errors"):
+            return Failure(description=description, failed=failed)
+        body = await self._answer(heard, wire, judgement)
+        if self._spend("errors_after"):
+            return Failure(description=description, failed=failed)
+        if quirks.empty_answers and isinstance(heard.body, RegistrationRequest):
+            return None
+        if not isinstance(body, StatusResponse):
+            return body
+        document = body.document
+        if quirks.early_number and document.number is None:
+            number = RegistrationNumber(number="97-0056", date=self._clock.now().date())
+            document = replace(document, number=number)
+        if quirks.answer_about is not None:
+            document = replace(document, guid=quirks.answer_about)
+        return replace(body, document=document, status=quirks.answer_status or body.status)
 
     async def _answer(self, heard: Heard, wire: str, judgement: Judgement) -> Body | None:
         failure = seos_checks.first_failure(
@@ -126,6 +180,7 @@ class Endpoint:
             self._books.message_guids.add(heard.header.message_guid)
             known = Received(heard=heard, wire=wire, status=WAITING)
             await self._books.got(document, known)
+            self._taken(document)
             return state_of(document, known)
         if known.status == WAITING:
             return replace(state_of(document, known), status=ALREADY_RECEIVED)
@@ -158,6 +213,13 @@ def _hear(envelope: bytes) -> tuple[str, Heard, Judgement]:
     if not wire:
         raise WireError("the call holds no message")
     return wire, read(wire), judge(wire)
+
+
+def _closed(request: web.Request) -> web.Response:
+    """Leave the caller without a word."""
+    if request.transport is not None:
+        request.transport.close()
+    return web.Response()
 
 
 def _soap(envelope: bytes, status: int) -> web.Response:

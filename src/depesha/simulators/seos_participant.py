@@ -20,19 +20,16 @@ from depesha.schemas.ids import Guid
 from depesha.simulators import seos_checks
 from depesha.simulators.authority import Identity
 from depesha.simulators.listening import Listener
-from depesha.simulators.seos_books import Books, Exchange, Received, Seen, Sent
+from depesha.simulators.seos_books import Books, Exchange, Seen, Sent
 from depesha.simulators.seos_documents import (
-    CLOSED,
-    REGISTERED,
-    REJECTED,
-    STOPPED,
     Body,
     DocumentId,
     Failure,
     RegistrationRequest,
     StatusRequest,
 )
-from depesha.simulators.seos_endpoint import Endpoint, state_of
+from depesha.simulators.seos_endpoint import Endpoint
+from depesha.simulators.seos_office import Office
 from depesha.simulators.seos_pen import Pen
 from depesha.simulators.seos_quirks import Oddity, Quirks
 from depesha.simulators.seos_reading import read
@@ -68,10 +65,12 @@ class SeosParticipant:
         self.party = party
         self.identity = identity
         self.books = Books()
-        self._find = find
         self._clock = clock
         self._oddity = Oddity(quirks or Quirks())
         self._pen = Pen(party=party, identity=identity, clock=clock, ids=ids, oddity=self._oddity)
+        self._office = Office(
+            books=self.books, find=find, say=self._notify, clock=clock, oddity=self._oddity
+        )
         endpoint = Endpoint(
             party=party,
             books=self.books,
@@ -79,6 +78,7 @@ class SeosParticipant:
             find=find,
             clock=clock,
             oddity=self._oddity,
+            taken=self._office.took,
         )
         self._client_tls = client_context(keys)
         self._listener = Listener(endpoint.handle, server_context(keys), host, port)
@@ -101,6 +101,7 @@ class SeosParticipant:
 
     async def stop(self) -> None:
         """Refuse connections; books are kept. Stopping twice is safe."""
+        await self._office.stop()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -215,38 +216,25 @@ class SeosParticipant:
 
     async def register(self, document: Guid, number: RegistrationNumber) -> Exchange:
         """Register a received document and tell its sender."""
-        return await self._settle(document, REGISTERED, number=number)
+        return await self._office.register(document, number)
 
     async def reject(self, document: Guid, reason: str) -> Exchange:
         """Decline a received document and tell its sender."""
-        return await self._settle(document, REJECTED, reason=reason)
+        return await self._office.reject(document, reason)
 
     async def close(self, document: Guid, *, early: bool = False) -> Exchange:
         """End the work on a registered document and tell its sender."""
-        received = self._received(document)
-        return await self._settle(document, STOPPED if early else CLOSED, number=received.number)
+        return await self._office.close(document, early=early)
 
-    async def _settle(
-        self,
-        document: Guid,
-        status: str,
-        *,
-        number: RegistrationNumber | None = None,
-        reason: str = "",
+    async def claim(
+        self, document: Guid, status: str, number: RegistrationNumber | None = None
     ) -> Exchange:
-        received = self._received(document)
-        received.status, received.number, received.reason = status, number, reason
-        sender = received.heard.header.sender
-        entry = self._find(sender.guid) if sender.guid else None
-        if entry is None:
-            raise UnreachableError("the sender is no longer in the register")
-        return await self.say(sender, entry.url, state_of(document, received))
+        """Tell the sender any status, also one that goes back; the books stay as they are."""
+        return await self._office.claim(document, status, number)
 
-    def _received(self, document: Guid) -> Received:
-        try:
-            return self.books.received[document]
-        except KeyError:
-            raise PeerError("this document was not received") from None
+    async def _notify(self, sender: Party, url: str, body: Body) -> Exchange:
+        exchange = await self.say(sender, url, body)
+        return await self.post(url, exchange.sent) if self.quirks.notices_twice else exchange
 
 
 def _understand(url: str, sent: str, status: int, raw: bytes, trouble: str) -> Exchange:

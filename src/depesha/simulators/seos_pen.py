@@ -50,8 +50,11 @@ class Pen:
 
         return await asyncio.to_thread(work)
 
-    async def answer(self, recipient: Party, body: Body) -> str:
-        """Write a synchronous answer, always under a new MessageGUID (facts 6.2)."""
+    async def answer(self, recipient: Party, body: Body, *, sound: bool = False) -> str:
+        """Write a synchronous answer, always under a new MessageGUID (facts 6.2).
+
+        `sound`: signed well, whatever the quirks say.
+        """
         quirks = self._oddity.quirks
-        hand = replace(quirks.hand, broken=quirks.wrong_answer_signature)
+        hand = replace(quirks.hand, broken=quirks.wrong_answer_signature and not sound)
         return await self.write(self.header(recipient, self._ids.guid()), body, hand)

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
+from depesha.schemas.ids import Guid
 from depesha.simulators.seos_signing import Hand
 from depesha.simulators.seos_writing import Spelling
 
@@ -33,18 +34,49 @@ class Quirks:
     """Every message it starts has the same MessageGUID."""
     send_twice: bool = False
     """Every request goes out twice, the second time as the same bytes (facts 9)."""
+    only_documents: bool = False
+    """All that follows befalls registration requests alone: questions and notices fare well."""
     slow_seconds: float = 0.0
+    """Waits before it takes the call in."""
+    slow_answer_seconds: float = 0.0
+    """Takes the call in, then waits before it answers."""
+    reset_requests: int = 0
+    """Takes nothing in: closes the connection without a word when the request is there."""
     lost_answers: int = 0
     """Takes the call in, then closes the connection without a word."""
     reset_answers: int = 0
     """Takes the call in, then cuts its answer in the middle."""
     http_500: int = 0
-    """Takes nothing in and answers with an empty HTTP 500."""
+    """Takes nothing in and answers with an empty failure."""
+    http_500_after: int = 0
+    """Takes the call in and answers with an empty failure all the same."""
+    failure_status: int = 500
+    """HTTP status of both: 413, 502, 503 and 504 are others."""
     soap_faults: int = 0
     """Takes nothing in and answers with a SOAP fault."""
+    soap_faults_after: int = 0
+    """Takes the call in and answers with a SOAP fault all the same."""
+    errors: int = 0
+    """Takes nothing in and answers with MSG_Error, for the reason `error`."""
+    errors_after: int = 0
+    """Takes the call in and answers with MSG_Error all the same, for the reason `error`."""
+    error: str = "InvalidSender"
+    """A key of `seos_checks.TEXTS`, or any other text as it stands."""
     refused_notices: int = 0
     """Answers status notices with MSG_Error."""
     wrong_answer_signature: bool = False
+    empty_answers: bool = False
+    """Takes documents in and answers with an empty string, as some do (facts 2.1)."""
+    answer_status: str = ""
+    """Says this word instead of the true status in its answers, known to the schema or not."""
+    early_number: bool = False
+    """Gives a number of its own beside "waiting", as the reference node does (facts 6.3, Q15)."""
+    answer_about: Guid | None = None
+    """Answers about this document, whichever was meant."""
+    registers_after: float | None = None
+    """Its office registers each document by itself after so many seconds; None: by hand."""
+    notices_twice: bool = False
+    """Every notice goes out twice, the second time as the same bytes."""
 
     @property
     def hand(self) -> Hand:

@@ -19,6 +19,7 @@ from depesha.errors import DepeshaError, WireError
 from depesha.ports import Clock
 from depesha.schemas.envelope import Party
 from depesha.schemas.ids import Guid, guid, serial_number
+from depesha.schemas.wire.seos import REGISTER_WSDL
 from depesha.schemas.xml import parse
 from depesha.simulators.listening import Listener
 from depesha.simulators.seos_entries import Entry, answer
@@ -119,6 +120,8 @@ class SeosRegister:
             return web.Response(status=503)
         if mood.garbage:
             return web.Response(body=GARBAGE, content_type="text/html")
+        if request.method == "GET":
+            return _xml(await asyncio.to_thread(REGISTER_WSDL.read_bytes), 200)
         envelope = await request.read()
         try:
             body = await asyncio.to_thread(self._answer, envelope, mood)

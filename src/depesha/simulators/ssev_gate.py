@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from depesha.ports import Clock
-from depesha.simulators.ssev_quirks import SsevOddity
+from depesha.simulators.ssev_quirks import SsevOddity, SsevOperation
 
 GATEWAY_PAGE: Final = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 
@@ -22,31 +22,42 @@ class Gate:
         self._clock = clock
         self._oddity = oddity
 
-    def before(self, request: web.Request) -> web.Response | None:
+    def before(self, request: web.Request, operation: SsevOperation) -> web.Response | None:
         """Return an answer in place of the real one, or None."""
-        if self._oddity.spend("aborts"):
+        if self._oddity.spend("aborts", operation):
             abort(request)
             return web.Response(status=500)
-        if self._oddity.spend("http_500"):
+        if self._oddity.spend("http_500", operation):
             if self._oddity.quirks.html_errors:
                 return web.Response(status=502, text=GATEWAY_PAGE, content_type="text/html")
             return web.Response(status=500)
         return None
 
     async def after(
-        self, request: web.Request, answer: web.StreamResponse, *, sent: bool, opened: bool
+        self, request: web.Request, answer: web.StreamResponse, operation: SsevOperation
     ) -> web.StreamResponse:
         """Return the answer, or what is left of it, once the work is done."""
-        if self._oddity.quirks.slow_seconds:
-            await self._clock.sleep(self._oddity.quirks.slow_seconds)
-        if (sent and self._oddity.spend("lost_answers")) or (
-            opened and self._oddity.spend("lost_opens")
-        ):
+        oddity, done = self._oddity, answer.status == 200  # noqa: PLR2004 -- OK
+        if oddity.quirks.slow_seconds and oddity.concerns(operation):
+            await self._clock.sleep(oddity.quirks.slow_seconds)
+        if oddity.spend("unanswered", operation) or (done and self._loses(operation)):
             abort(request)
             return web.Response()
-        if sent and self._oddity.spend("reset_answers") and isinstance(answer, web.Response):
+        if isinstance(answer, web.Response) and (
+            oddity.spend("cut_answers", operation)
+            or (done and operation is SsevOperation.SEND and oddity.spend("reset_answers"))
+        ):
             return await self._half(request, answer)
         return answer
+
+    def _loses(self, operation: SsevOperation) -> bool:
+        match operation:
+            case SsevOperation.SEND:
+                return self._oddity.spend("lost_answers")
+            case SsevOperation.OPEN:
+                return self._oddity.spend("lost_opens")
+            case _:
+                return False
 
     async def _half(self, request: web.Request, answer: web.Response) -> web.StreamResponse:
         body = answer.body

@@ -4,6 +4,60 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class SsevOperation(StrEnum):
+    """What a call is for, over either interface; faults may be kept to some of them."""
+
+    TOKEN = "token"  # noqa: S105 -- the name of a thing that is asked for
+    LOOKUP = "lookup"
+    """Recipients, senders, institutions."""
+    UPLOAD = "upload"
+    SEND = "send"
+    INBOX = "inbox"
+    OUTBOX = "outbox"
+    OPEN = "open"
+    VIEW = "view"
+    """The state of a sent message."""
+    DOWNLOAD = "download"
+    OTHER = "other"
+
+
+UNASKED: Final = frozenset({SsevOperation.TOKEN, SsevOperation.DOWNLOAD})
+"""Those that a fault without named operations leaves alone."""
+_PATHS: Final = (
+    ("/token", SsevOperation.TOKEN),
+    ("/introspect", SsevOperation.TOKEN),
+    ("/upload/", SsevOperation.UPLOAD),
+    ("/profiles", SsevOperation.LOOKUP),
+    ("/messages/inbox", SsevOperation.INBOX),
+    ("/messages/outbox", SsevOperation.OUTBOX),
+    ("/open", SsevOperation.OPEN),
+    ("/view", SsevOperation.VIEW),
+    ("/api/messages", SsevOperation.SEND),
+)
+_NAMES: Final = (
+    ("Check", SsevOperation.LOOKUP),
+    ("GetSubjectInfo", SsevOperation.LOOKUP),
+    ("GetRegisteredInstitutions", SsevOperation.LOOKUP),
+    ("Send", SsevOperation.SEND),
+    ("GetReceivedMessagesList", SsevOperation.INBOX),
+    ("GetReceivedMessageContent", SsevOperation.OPEN),
+    ("GetSentMessagesList", SsevOperation.OUTBOX),
+    ("GetSent", SsevOperation.VIEW),
+)
+
+
+def of_path(path: str) -> SsevOperation:
+    """Return what a REST call is for."""
+    return next((op for piece, op in _PATHS if piece in path), SsevOperation.OTHER)
+
+
+def of_action(name: str) -> SsevOperation:
+    """Return what a SOAP operation is for."""
+    return next((op for start, op in _NAMES if name.startswith(start)), SsevOperation.OTHER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +96,8 @@ class SsevQuirks:
     tsa_down: bool = False
     """Sending, opening and uploading fail (facts 5.4)."""
 
+    at: frozenset[SsevOperation] = frozenset()
+    """Operations that the faults from here on are kept to; empty: all but token and download."""
     slow_seconds: float = 0.0
     """Every answer comes that much later, what was asked being done first."""
     aborts: int = 0
@@ -54,6 +110,10 @@ class SsevQuirks:
     """Those 500 are the gateway's HTML page with 502."""
     soap_faults: int = 0
     """SOAP calls answered with an inner fault, nothing done."""
+    unanswered: int = 0
+    """Calls done, then the connection closed without a word, whatever they are."""
+    cut_answers: int = 0
+    """Calls done, then the answer cut in the middle, whatever they are."""
     lost_answers: int = 0
     """Sends done, then the connection closed without a word."""
     reset_answers: int = 0
@@ -88,8 +148,15 @@ class SsevOddity:
         self._quirks = quirks
         self._spent.clear()
 
-    def spend(self, quirk: str) -> bool:
-        """Use a counted quirk once; False where it is used up."""
+    def concerns(self, operation: SsevOperation) -> bool:
+        """Tell whether faults are meant for this operation."""
+        at = self._quirks.at
+        return operation in at if at else operation not in UNASKED
+
+    def spend(self, quirk: str, operation: SsevOperation | None = None) -> bool:
+        """Use a counted quirk once; False where it is used up or not meant for `operation`."""
+        if operation is not None and not self.concerns(operation):
+            return False
         limit: int = getattr(self._quirks, quirk)
         if self._spent[quirk] >= limit:
             return False

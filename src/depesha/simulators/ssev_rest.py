@@ -19,6 +19,7 @@ from depesha.schemas.wire.ssev import FORWARD_TEMPLATE
 from depesha.simulators.ssev_files import StamperDownError
 from depesha.simulators.ssev_gate import Gate
 from depesha.simulators.ssev_people import REQUIRED, TEMPLATES
+from depesha.simulators.ssev_quirks import of_path
 from depesha.simulators.ssev_rest_shapes import Shapes, inbox_order, page
 from depesha.simulators.ssev_state import SOFIA, ServerError, SsevState
 from depesha.simulators.ssev_token import Tokens
@@ -108,17 +109,18 @@ class RestApi:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one HTTP request as the switches allow."""
-        instead = self._gate.before(request)
+        operation = of_path(request.path)
+        instead = self._gate.before(request, operation)
         if instead is not None:
             return instead
-        if self._state.oddity.spend("unauthorized"):
+        if self._state.oddity.spend("unauthorized", operation):
             return web.Response(status=401)
         if request.path == UPLOAD:
             caller = self._tokens.caller(
                 request, inject=not self._state.oddity.quirks.no_injected_miscinfo
             )
             answer = await self._uploads.handle(request, caller)
-            return await self._gate.after(request, answer, sent=False, opened=False)
+            return await self._gate.after(request, answer, operation)
         if request.path.startswith(f"{API}/obo/"):
             return web.Response(status=403)  # no login here may act for others (facts 2.5)
         return await self._api(request)
@@ -131,18 +133,18 @@ class RestApi:
         if caller is None:
             return web.Response(status=401)
         handler, words = route
-        sent, opened = handler == self._send, handler == self._open
+        operation = of_path(request.path)
         try:
             result = await handler(Call(caller=caller, request=request, words=words))
         except ProblemError as error:
             return problem(error.status, error.errors)
         except (ServerError, StamperDownError, ValueError):
             return _failed(request)
-        if sent and self._state.oddity.spend("failed_answers"):
+        if handler == self._send and self._state.oddity.spend("failed_answers"):
             return web.Response(status=405)
         answer = web.Response() if result is None else web.json_response(result)
         answer.headers["api-supported-versions"] = "1.0"
-        return await self._gate.after(request, answer, sent=sent, opened=opened)
+        return await self._gate.after(request, answer, operation)
 
     def _route(self, request: web.Request) -> tuple[Handler, tuple[str, ...]] | None:
         rest = request.path.removeprefix(f"{API}/")

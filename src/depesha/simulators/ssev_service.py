@@ -75,8 +75,10 @@ class SsevSimulator:
         )
         gate = Gate(clock=clock, oddity=self._oddity)
         shapes = Shapes(self.state, lambda: self.urls.blobs)
-        uploads = Uploads(files=files, shapes=shapes, oddity=self._oddity)
-        self.tokens = Tokens(people=self.people, clock=clock, ids=ids, oddity=self._oddity)
+        uploads = Uploads(files=files, shapes=shapes, oddity=self._oddity, gate=gate)
+        self.tokens = Tokens(
+            people=self.people, clock=clock, ids=ids, oddity=self._oddity, gate=gate
+        )
         rest = RestApi(
             state=self.state, tokens=self.tokens, shapes=shapes, uploads=uploads, gate=gate
         )

@@ -33,6 +33,7 @@ from depesha.schemas.wire.ssev import (
 from depesha.simulators.ssev_files import StamperDownError
 from depesha.simulators.ssev_gate import Gate
 from depesha.simulators.ssev_mtom import Parts, split
+from depesha.simulators.ssev_quirks import of_action
 from depesha.simulators.ssev_soap_operations import FaultError, InnerError, Operations
 from depesha.simulators.ssev_soap_reading import Parameters
 from depesha.simulators.ssev_soap_security import Doors, SecurityError, verify
@@ -62,7 +63,8 @@ class SoapService:
             return web.Response(status=404)
         if request.method == "GET":
             return await asyncio.to_thread(_describe, request)
-        instead = self._gate.before(request)
+        name = request.headers.get("SOAPAction", "").strip('"').rpartition("/")[2]
+        instead = self._gate.before(request, of_action(name))
         if instead is not None:
             return instead
         if (request.content_length or 0) > REQUEST_BYTES:
@@ -70,7 +72,6 @@ class SoapService:
         body = await request.read()
         if len(body) > REQUEST_BYTES:
             return web.Response(status=413)
-        name = request.headers.get("SOAPAction", "").strip('"').rpartition("/")[2]
         try:
             answer = await self._answer(request, name, body)
         except FaultError as error:
@@ -92,7 +93,7 @@ class SoapService:
             return _fault("s:Client", str(InnerError()))
         if opened and self._state.oddity.spend("cut_downloads"):
             return await _cut(request, answer, self._state.oddity.quirks.cut_after)
-        return await self._gate.after(request, answer, sent=sent, opened=opened)
+        return await self._gate.after(request, answer, of_action(name))
 
     async def _answer(self, request: web.Request, name: str, body: bytes) -> web.Response:
         quirks = self._state.oddity.quirks
@@ -107,7 +108,7 @@ class SoapService:
         called = etree.QName(wrapper).localname
         if called not in self._operations.table or action(called) != action(name):
             raise FaultError("The message could not be processed: ActionNotSupported")
-        if self._state.oddity.spend("soap_faults"):
+        if self._state.oddity.spend("soap_faults", of_action(called)):
             raise InnerError
         return await self._do(called, caller, Parameters.of_call(wrapper, parts))
 

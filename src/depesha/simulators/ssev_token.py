@@ -14,8 +14,9 @@ from typing import Final
 from aiohttp import web
 
 from depesha.ports import Clock, IdSource
+from depesha.simulators.ssev_gate import Gate
 from depesha.simulators.ssev_people import People, thumbprint
-from depesha.simulators.ssev_quirks import SsevOddity
+from depesha.simulators.ssev_quirks import SsevOddity, SsevOperation
 from depesha.simulators.ssev_values import Caller
 
 SCOPE: Final = "/ed2*"
@@ -36,7 +37,10 @@ class Grant:
 class Tokens:
     """Gives, describes and checks tokens."""
 
-    def __init__(self, *, people: People, clock: Clock, ids: IdSource, oddity: SsevOddity) -> None:
+    def __init__(
+        self, *, people: People, clock: Clock, ids: IdSource, oddity: SsevOddity, gate: Gate
+    ) -> None:
+        self._gate = gate
         self._people = people
         self._clock = clock
         self._ids = ids
@@ -48,15 +52,19 @@ class Tokens:
         """Answer `/token` and `/introspect`."""
         if request.method != "POST":
             return web.Response(status=405)
-        if self._oddity.quirks.slow_seconds:
+        instead = self._gate.before(request, SsevOperation.TOKEN)
+        if instead is not None:
+            return instead
+        if self._oddity.quirks.slow_seconds and not self._oddity.quirks.at:
             await self._clock.sleep(self._oddity.quirks.slow_seconds)
         match request.path:
             case "/token":
-                return self._token(request)
+                answer = self._token(request)
             case "/introspect":
-                return self._introspect(request)
+                answer = self._introspect(request)
             case _:
-                return web.Response(status=404)
+                answer = web.Response(status=404)
+        return await self._gate.after(request, answer, SsevOperation.TOKEN)
 
     def _token(self, request: web.Request) -> web.Response:
         query, certificate = request.query, peer_certificate(request)

@@ -16,8 +16,8 @@ from urllib.parse import quote
 from aiohttp import BodyPartReader, web
 
 from depesha.simulators.ssev_files import Files, StamperDownError
-from depesha.simulators.ssev_gate import abort
-from depesha.simulators.ssev_quirks import SsevOddity
+from depesha.simulators.ssev_gate import Gate, abort
+from depesha.simulators.ssev_quirks import SsevOddity, SsevOperation
 from depesha.simulators.ssev_rest_shapes import Shapes
 from depesha.simulators.ssev_values import Blob, BlobKind, Caller, Scan, Uploaded
 
@@ -39,8 +39,9 @@ _RANGE: Final = re.compile(r"bytes=(\d+)-(\d*)")
 class Uploads:
     """Takes uploads and gives downloads."""
 
-    def __init__(self, *, files: Files, shapes: Shapes, oddity: SsevOddity) -> None:
+    def __init__(self, *, files: Files, shapes: Shapes, oddity: SsevOddity, gate: Gate) -> None:
         self._files = files
+        self._gate = gate
         self._shapes = shapes
         self._oddity = oddity
 
@@ -72,6 +73,9 @@ class Uploads:
         """Answer the blobs host: the token in the link is all it asks for."""
         if request.method != "GET" or request.path not in {"/message", "/profile"}:
             return web.Response(status=404)
+        instead = self._gate.before(request, SsevOperation.DOWNLOAD)
+        if instead is not None:
+            return instead
         try:
             blob = self._files.follow(
                 request.query.get("t", ""), in_message=request.path == "/message"
@@ -79,7 +83,8 @@ class Uploads:
         except KeyError:
             return web.Response(status=404)
         if blob is None:
-            return web.Response(status=400, text=EXPIRED, content_type="text/plain")
+            answer = web.Response(status=400, text=EXPIRED, content_type="text/plain")
+            return await self._gate.after(request, answer, SsevOperation.DOWNLOAD)
         return await self._give(request, blob)
 
     async def _give(self, request: web.Request, blob: Blob) -> web.StreamResponse:

@@ -6,19 +6,17 @@ the signature is a function of the document and the attempt series.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from email.utils import format_datetime
 from typing import Final
-from urllib.parse import quote
 
-import pybase64
 from babel.dates import format_date
 
 from depesha.adapters.email.addresses import address, domain_of, encoded, mailbox, one_line
+from depesha.adapters.email.parts import boundary_for, file_part, mixed, text_part
 from depesha.adapters.names import safe_name
 from depesha.errors import StorageError, WireError
 from depesha.schemas.codec import envelope_bytes
@@ -31,12 +29,9 @@ VERSION: Final = 1
 """Of the machine-readable part; another one is not read."""
 MACHINE_NAME: Final = "depesha.json"
 _SERIES: Final = re.compile(r"[a-z0-9]{1,16}")
-_MEDIA: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
-_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9._ ()+,@-]{1,60}")
 _SUBJECT_CHARACTERS: Final = 200
+_COVERING_CHARACTERS: Final = 20_000
 _LINE: Final = 76
-_PIECE: Final = 60
-"""Characters of one piece of a long parameter (RFC 2231, 3)."""
 _OVERHEAD: Final = 16 * 1024
 """Bytes of headers, words and signature, for an estimate."""
 
@@ -124,7 +119,7 @@ def write(letter: Letter) -> Written:
             ("Subject", encoded(subject[:_SUBJECT_CHARACTERS] or envelope.kind, used=9)),
             ("Date", format_datetime(envelope.created_at)),
             ("Message-ID", own),
-            ("Content-Language", _language(letter)),
+            ("Content-Language", known_language(letter.language)),
             ("MIME-Version", "1.0"),
         )
     )
@@ -149,21 +144,13 @@ def _same_files(letter: Letter) -> None:
 def _entity(letter: Letter, own: str, sender: str) -> bytes:
     boundary = boundary_for(own)
     names = [_file_name(file.attachment) for file in letter.files]
-    parts = [_text_part(_words(letter, names, sender))]
+    parts = [text_part(_words(letter, names, sender))]
     parts += [
-        _file_part(name, file.attachment.media_type, file.content)
+        file_part(name, file.attachment.media_type, file.content)
         for name, file in zip(names, letter.files, strict=True)
     ]
-    parts.append(_file_part(MACHINE_NAME, MEDIA_TYPE, machine_part(letter)))
-    start = f'Content-Type: multipart/mixed;\r\n boundary="{boundary}"\r\n\r\n'.encode()
-    line = f"--{boundary}\r\n".encode()
-    body = b"".join(line + part for part in parts)
-    return start + body + f"--{boundary}--\r\n".encode()
-
-
-def boundary_for(name: str) -> str:
-    """Return a boundary that the mail's name decides; base64 can never contain it."""
-    return "=_" + hashlib.sha256(name.encode()).hexdigest()[:40]
+    parts.append(file_part(MACHINE_NAME, MEDIA_TYPE, machine_part(letter)))
+    return mixed(parts, boundary)
 
 
 def machine_part(letter: Letter) -> bytes:
@@ -174,76 +161,20 @@ def machine_part(letter: Letter) -> bytes:
     return envelope_bytes(told, VERSION)
 
 
-def _text_part(text: str) -> bytes:
-    head = (
-        "Content-Type: text/plain; charset=utf-8\r\n"
-        "Content-Transfer-Encoding: base64\r\n"
-        "Content-Disposition: inline\r\n\r\n"
-    )
-    return head.encode() + _base64(text.replace("\n", "\r\n").encode())
-
-
-def _file_part(name: str, media_type: str, content: bytes) -> bytes:
-    kind = media_type.split(";", maxsplit=1)[0].strip().lower()
-    if _MEDIA.fullmatch(kind) is None or kind.startswith(("multipart/", "message/")):
-        kind = "application/octet-stream"
-    head = (
-        f"Content-Type: {kind};\r\n {_name_parameter(name)}\r\n"
-        "Content-Transfer-Encoding: base64\r\n"
-        f"Content-Disposition: attachment{_filename_parameter(name)}\r\n\r\n"
-    )
-    return head.encode("ascii") + _base64(content)
-
-
-def _base64(content: bytes) -> bytes:
-    return pybase64.encodebytes(content).replace(b"\n", b"\r\n")
-
-
 def _file_name(attachment: Attachment) -> str:
     return safe_name(attachment.name, attachment.index, attachment.media_type)
-
-
-def _name_parameter(name: str) -> str:
-    """The old way, which every mail program knows: encoded words in quotes."""
-    if _PLAIN_NAME.fullmatch(name):
-        return f'name="{name}"'
-    return 'name="' + encoded(name, used=8) + '"'
-
-
-def _filename_parameter(name: str) -> str:
-    """The standard way (RFC 2231), in pieces so that no line grows long."""
-    if _PLAIN_NAME.fullmatch(name):
-        return f';\r\n filename="{name}"'
-    packed = quote(name, safe="")
-    pieces = list(_pieces(packed))
-    if len(pieces) == 1:
-        return f";\r\n filename*=utf-8''{packed}"
-    return "".join(
-        f";\r\n filename*{index}*={chr(39).join(('utf-8', '', piece)) if not index else piece}"
-        for index, piece in enumerate(pieces)
-    )
-
-
-def _pieces(packed: str) -> Iterator[str]:
-    """Cut percent-encoded text, never within a `%XX`."""
-    while len(packed) > _PIECE:
-        cut = _PIECE
-        while "%" in packed[cut - 2 : cut]:
-            cut -= 1
-        yield packed[:cut]
-        packed = packed[cut:]
-    yield packed
 
 
 # --- the words ------------------------------------------------------------------------------
 
 
-def _language(letter: Letter) -> str:
-    return letter.language if letter.language in LANGUAGES else FALLBACK
+def known_language(language: str) -> str:
+    """Return a language that there are words for."""
+    return language if language in LANGUAGES else FALLBACK
 
 
 def _words(letter: Letter, names: list[str], sender: str) -> str:
-    language = _language(letter)
+    language = known_language(letter.language)
     words = catalogue(language)
     envelope = letter.envelope
     number = envelope.document.number
@@ -252,17 +183,18 @@ def _words(letter: Letter, names: list[str], sender: str) -> str:
         ("recipient", _party(envelope.recipient.name, envelope.recipient.identifier)),
         ("attention", envelope.attention_to),
         ("number", number.number if number else words["letter.unnumbered"]),
-        ("date", _day(number.date if number else envelope.created_at.date(), language)),
+        ("date", day_words(number.date if number else envelope.created_at.date(), language)),
         ("kind", envelope.kind),
         ("about", envelope.subject),
         ("parent", _number(envelope.parent.number if envelope.parent else None, language)),
-        ("deadline", _day(envelope.deadline, language) if envelope.deadline else ""),
+        ("deadline", day_words(envelope.deadline, language) if envelope.deadline else ""),
     )
     table = [f"{words['letter.' + key]}: {one_line(value)}" for key, value in rows if value]
     return "\n".join(
         [
             words["letter.intro"].replace("{sender}", one_line(envelope.sender.name)),
             "",
+            *_covering(envelope.document_comment),
             *table,
             "",
             f"{words['letter.files']}: {len(letter.files)}",
@@ -275,6 +207,12 @@ def _words(letter: Letter, names: list[str], sender: str) -> str:
             "",
         ]
     )
+
+
+def _covering(text: str) -> list[str]:
+    """The author's own words, and a blank line."""
+    lines = [one_line(line) for line in text[:_COVERING_CHARACTERS].splitlines()]
+    return [*lines, ""] if any(lines) else []
 
 
 def _file_rows(letter: Letter, names: list[str], unit: str) -> Iterator[str]:
@@ -291,9 +229,10 @@ def _party(name: str, identifier: str) -> str:
 def _number(number: RegistrationNumber | None, language: str) -> str:
     if number is None:
         return ""
-    day = _day(number.date, language) if language else number.date.isoformat()
+    day = day_words(number.date, language) if language else number.date.isoformat()
     return f"{number.number} / {day}"
 
 
-def _day(day: date, language: str) -> str:
+def day_words(day: date, language: str) -> str:
+    """Return a day as people of this language write it."""
     return format_date(day, format="long", locale=language)

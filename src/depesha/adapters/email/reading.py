@@ -17,6 +17,7 @@ from depesha.adapters.email import mime
 from depesha.adapters.email.addresses import decoded, only_address
 from depesha.adapters.email.delivery_status import Report, report_in
 from depesha.adapters.email.letter import MEDIA_TYPE, VERSION
+from depesha.adapters.email.machine import WORD_TYPE, MachineWord, is_proper, load_word
 from depesha.adapters.email.smime import Opener
 from depesha.errors import StorageError, TooLargeError, WireError
 from depesha.schemas.codec import load_envelope
@@ -73,6 +74,8 @@ class Mail:
     machine_problem: str
     """Why there is none though a part says so: `version`, `unreadable`, `files`, `several`."""
     report: Report | None
+    word: MachineWord | None = None
+    """A state or an error, for programs. Worth what the signature is."""
 
 
 class MailReader:
@@ -96,6 +99,7 @@ class MailReader:
         machines = [leaf for leaf in leaves if leaf.media_type == MEDIA_TYPE]
         files = tuple(self._part(one) for one in leaves if one is not body and _is_file(one, body))
         machine, problem = _machine(machines, files)
+        word, word_problem = _word([leaf for leaf in leaves if leaf.media_type == WORD_TYPE])
         headers = mail.headers
         return Mail(
             message_id=_id(mime.one(headers, "message-id")),
@@ -110,8 +114,9 @@ class MailReader:
             signature=opened.signature,
             encrypted=opened.encrypted,
             machine=machine,
-            machine_problem=problem,
-            report=None if machine else report_in(mail),
+            machine_problem=problem or word_problem,
+            report=None if machine or word else report_in(mail),
+            word=word,
         )
 
     def _bytes(self, source: bytes | Path) -> bytes:
@@ -152,7 +157,7 @@ def _is_text(leaf: mime.Entity) -> bool:
 
 def _is_file(leaf: mime.Entity, body: mime.Entity | None) -> bool:
     """Everything but the words themselves, whatever it calls itself: nothing may hide."""
-    if leaf.media_type == MEDIA_TYPE:
+    if leaf.media_type in {MEDIA_TYPE, WORD_TYPE}:
         return False
     same_words = body is not None and leaf.media_type == "text/html"
     return not same_words or bool(leaf.name) or _disposition(leaf) == "attachment"
@@ -172,7 +177,18 @@ def _machine(parts: list[mime.Entity], files: tuple[MailPart, ...]) -> tuple[Env
     told = [(file.size, file.digest) for file in envelope.attachments]
     if told != [(len(content), sha256(content)) for content in came]:
         return None, "files"
-    return envelope, ""
+    return (envelope, "") if is_proper(envelope) else (None, "unreadable")
+
+
+def _word(parts: list[mime.Entity]) -> tuple[MachineWord | None, str]:
+    if not parts:
+        return None, ""
+    if len(parts) > 1:
+        return None, "several"
+    try:
+        return load_word(parts[0].content(_MACHINE_BYTES)), ""
+    except WireError:
+        return None, "unreadable"
 
 
 def _id(text: str) -> str:

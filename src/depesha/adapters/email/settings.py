@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid")
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -66,10 +73,28 @@ class MailTrustSettings(BaseModel):
     mail_use: bool = True
     """Its extended key usage names e-mail, or there is none (RFC 8550, 4.4.4)."""
     address: bool = True
-    """It names the sender's address (RFC 8550, 3)."""
+    """It names the sender's address (RFC 8550, 3). Relaxed, whoever has any trusted certificate
+    can speak for every partner."""
     authorities: tuple[str, ...] = ()
     intermediates: tuple[str, ...] = ()
     revocation_lists: tuple[str, ...] = ()
+
+
+class PartnerSettings(BaseModel):
+    """One body that letters go to and come from."""
+
+    model_config = _FROZEN
+
+    identifier: Annotated[str, Field(min_length=1)]
+    """EIK, as in the participants' registers."""
+    name: Annotated[str, Field(min_length=1)]
+    address: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
+    """Where its letters go; a signed letter is its own only from here."""
+    language: Literal["bg", "cs", "uk", "en", ""] = ""
+    """Of letters to it; empty: the channel's."""
+    certificate: str = ""
+    """PEM file of its certificate for encryption; empty: letters to it are signed only."""
+    phone: str = ""
 
 
 class EmailSettings(BaseModel):
@@ -89,3 +114,20 @@ class EmailSettings(BaseModel):
     mailbox: MailboxSettings | None = None
     """None: nothing is read, so no delivery report is ever heard."""
     trust: MailTrustSettings = MailTrustSettings()
+    partners: tuple[PartnerSettings, ...] = ()
+    """Whom letters go to, and whose signed letters are taken in as documents."""
+    register_addresses: bool = False
+    """True: a body that is no partner is reached, and believed, at the contact address that the
+    participants' register announces for it."""
+    receipts: bool = True
+    """Answer every document at once with a signed word of what became of it."""
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        for names in (
+            [partner.identifier for partner in self.partners],
+            [partner.address.lower() for partner in self.partners],
+        ):
+            if len(set(names)) != len(names):
+                raise ValueError("each partner has an identifier and an address of its own")
+        return self

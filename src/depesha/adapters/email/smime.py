@@ -28,7 +28,8 @@ from depesha.adapters.email.cms import (
     mail_faults,
     take_apart,
 )
-from depesha.adapters.email.letter import Written, boundary_for
+from depesha.adapters.email.letter import Written
+from depesha.adapters.email.parts import boundary_for
 from depesha.errors import ConfigurationError, DepeshaError, WireError
 from depesha.schemas.facts import SignatureFacts
 from depesha.schemas.verdict import Rejection, finding

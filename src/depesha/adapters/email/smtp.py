@@ -74,6 +74,8 @@ class Dispatch:
     content: bytes = field(repr=False)
     """Headers and body, CRLF line ends, seven bits: exactly what was stored."""
     envelope_id: str
+    every_report: bool = True
+    """False: only a failure is reported (words that nothing hangs on)."""
 
 
 @dataclass(slots=True)
@@ -109,6 +111,8 @@ class Submitter:
         self._server = server
         self._tls = tls
         self._threads = threads
+        self.last_offer: Offer | None = None
+        """What the server said when it was last greeted."""
 
     async def offer(self) -> Offer:
         """Connect, log in and ask what the server takes. Safe to repeat.
@@ -179,10 +183,11 @@ class Submitter:
             await client.login(server.user, server.password, timeout=server.command_seconds)
         size = client.esmtp_extensions.get("size", "").strip()
         limit = int(size) if size.isdecimal() and int(size) else server.letter_bytes
-        return Offer(
+        self.last_offer = Offer(
             letter_bytes=min(limit, server.letter_bytes),
             reports=client.supports_extension("dsn"),
         )
+        return self.last_offer
 
     async def _hand_in(
         self, client: aiosmtplib.SMTP, dispatch: Dispatch, stuffed: bytes, progress: _Progress
@@ -199,7 +204,8 @@ class Submitter:
             mail.append(f"SIZE={size}")
         if offer.reports:
             mail += ["RET=HDRS", f"ENVID={xtext(dispatch.envelope_id)}"]
-            rcpt += ["NOTIFY=SUCCESS,FAILURE,DELAY", f"ORCPT=rfc822;{xtext(recipient)}"]
+            wishes = "SUCCESS,FAILURE,DELAY" if dispatch.every_report else "FAILURE"
+            rcpt += [f"NOTIFY={wishes}", f"ORCPT=rfc822;{xtext(recipient)}"]
         await self._say(client, " ".join(mail))
         progress.step = "recipient"
         await self._say(client, " ".join(rcpt))
@@ -225,7 +231,8 @@ class Submitter:
         transport, protocol = client.transport, client.protocol
         if not isinstance(transport, asyncio.WriteTransport) or protocol is None:
             raise ConnectionResetError("the connection is gone")
-        transport.set_write_buffer_limits(high=0)
+        # Not 0: asyncio's TLS pauses at "as much as" the mark, and so with nothing to send.
+        transport.set_write_buffer_limits(high=1, low=0)
         writer = asyncio.StreamWriter(transport, protocol, None, asyncio.get_running_loop())
         progress.writer = writer
         for start in range(0, len(stuffed), _PIECE):

@@ -47,7 +47,7 @@ class MemoryJournal:
 
     async def pack(self, message_id: MessageId) -> bytes:
         """See `Journal.pack`."""
-        message = self._state.messages.get(message_id)
+        message = self._state.messages.get(message_id) or self._state.outbound.get(message_id)
         if message is None:
             raise UnknownMessageError("there is no such message")
         await self.seal()

@@ -51,6 +51,18 @@ class RecordingObserver:
         """Remember."""
         self.events.append(("trouble", where, code))
 
+    def tried(self, message: str, network: str, outcome: str, seconds: float) -> None:
+        """Remember."""
+        self.events.append(("tried", message, network, outcome, seconds))
+
+    def moved(self, message: str, network: str, state: str) -> None:
+        """Remember."""
+        self.events.append(("moved", message, network, state))
+
+    def circuit(self, network: str, state: str) -> None:
+        """Remember."""
+        self.events.append(("circuit", network, state))
+
     def request(self, listener: str, status: int, seconds: float) -> None:
         """Remember."""
         self.events.append(("request", listener, status, seconds))

@@ -9,6 +9,7 @@ from depesha.adapters.memory.state import MemoryState
 from depesha.errors import StorageError
 from depesha.ports import Clock
 from depesha.schemas.ids import Digest
+from depesha.schemas.keeping import files_of, parts_of
 from depesha.schemas.lifecycle import InboundState
 from depesha.schemas.message import shredding
 
@@ -27,10 +28,7 @@ class MemoryQuarantine:
     def seal(self, digest: Digest, until: datetime) -> bool:
         """See `Quarantine.seal`."""
         path = self._blobs.path(digest)
-        if path is None or any(
-            message.arrival.original == digest and message.state is not InboundState.REJECTED
-            for message in list(self._state.messages.values())
-        ):
+        if path is None or self._referred(digest):
             return True
         if self._clock.now() - self._blobs.put_at[digest] < _MOMENT:
             return False
@@ -38,6 +36,22 @@ class MemoryQuarantine:
         self._sealed[digest] = (max(until, earlier), path.read_bytes())
         self._blobs.remove(digest)
         return True
+
+    def drop(self, digest: Digest) -> None:
+        """See `Quarantine.drop`."""
+        if self._blobs.path(digest) is None or self._referred(digest):
+            return
+        if self._clock.now() - self._blobs.put_at[digest] >= _MOMENT:
+            self._blobs.remove(digest)
+
+    def _referred(self, digest: Digest) -> bool:
+        messages = list(self._state.messages.values())
+        documents = list(self._state.outbound.values())
+        return any(
+            message.state is not InboundState.REJECTED
+            and digest in {message.arrival.original, *files_of(message)}
+            for message in messages
+        ) or any(digest in parts_of(document) for document in documents)
 
     def open(self, digest: Digest) -> bytes:
         """See `Quarantine.open`."""

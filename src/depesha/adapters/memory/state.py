@@ -11,9 +11,11 @@ from datetime import datetime
 
 from depesha.errors import LostLeaseError
 from depesha.schemas.evidence import GENESIS, EvidenceRecord, Seal
-from depesha.schemas.ids import MessageId
+from depesha.schemas.ids import Digest, MessageId
 from depesha.schemas.journal import next_record
 from depesha.schemas.message import Claim, Message, NewEvidence, NewTask, TaskKind
+from depesha.schemas.outbound import OutboundMessage
+from depesha.schemas.route import ChannelHealth
 
 
 @dataclass(slots=True)
@@ -23,6 +25,7 @@ class Task:
     task_id: int
     kind: TaskKind
     message_id: MessageId | None
+    """Of a received message, or of a document of ours."""
     payload: dict[str, str]
     created_at: datetime
     due_at: datetime
@@ -38,6 +41,10 @@ class MemoryState:
 
     messages: dict[MessageId, Message] = field(default_factory=dict)
     identities: dict[str, MessageId] = field(default_factory=dict)
+    outbound: dict[MessageId, OutboundMessage] = field(default_factory=dict)
+    submissions: dict[tuple[str, str], tuple[MessageId, Digest]] = field(default_factory=dict)
+    """Actor and idempotency key → document, and the digest of the request."""
+    health: dict[tuple[str, str], ChannelHealth] = field(default_factory=dict)
     tasks: dict[int, Task] = field(default_factory=dict)
     evidence: list[tuple[EvidenceRecord, bytes]] = field(default_factory=list)
     seals: list[Seal] = field(default_factory=list)

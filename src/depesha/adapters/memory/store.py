@@ -28,6 +28,7 @@ from depesha.schemas.message import (
     Query,
     Stored,
 )
+from depesha.schemas.outbound_owner import LEAVING
 
 
 class MemoryStore:
@@ -109,6 +110,8 @@ class MemoryStore:
         messages = [message for _id, message in sorted(self._state.messages.items())]
         tasks = self._state.tasks.values()
         due = [task.due_at for task in tasks if not task.parked_at and task.due_at <= now]
+        documents = self._state.outbound.values()
+        leaving = [d.dispatch.submitted_at for d in documents if d.state in LEAVING]
         waiting = [m.received_at for m in messages if m.state is InboundState.ADMITTED]
         return Counts(
             by_state=dict(Counter(str(message.state) for message in messages)),
@@ -116,6 +119,8 @@ class MemoryStore:
             tasks_due=len(due),
             oldest_due=min(due, default=None),
             parked=sum(1 for task in tasks if task.parked_at),
+            outbound_by_state=dict(Counter(str(document.state) for document in documents)),
+            oldest_outbound=min(leaving, default=None),
         )
 
     def _get(self, message_id: MessageId) -> Message:

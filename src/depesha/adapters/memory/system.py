@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from depesha.schemas.ids import Guid, MessageId
 
 if TYPE_CHECKING:
-    from depesha.schemas.steps import Step
+    from depesha.schemas.steps import AnyStep
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -123,8 +123,8 @@ class RecordingCheckpoint:
     """`ports.Checkpoint` that remembers the steps it was told of."""
 
     def __init__(self) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[AnyStep] = []
 
-    def reached(self, step: Step) -> None:
+    def reached(self, step: AnyStep) -> None:
         """Remember."""
         self.steps.append(step)

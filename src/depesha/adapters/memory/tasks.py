@@ -89,9 +89,13 @@ class MemoryTasks:
         self._note(replace(evidence, message_id=task.message_id))
         self._state.ring()
 
-    async def wait(self, seconds: float) -> None:
+    async def wait(self, seconds: float, kinds: Sequence[TaskKind] = ()) -> None:
         """See `TaskQueue.wait`."""
-        waiting = [task.due_at for task in self._state.tasks.values() if not task.parked_at]
+        waiting = [
+            task.due_at
+            for task in self._state.tasks.values()
+            if not task.parked_at and (not kinds or task.kind in kinds)
+        ]
         pause = seconds
         if waiting:
             until = (min(waiting) - self._clock.now()).total_seconds()

@@ -34,7 +34,11 @@ _log = logging.getLogger("depesha.registry_api")
 _OPENAPI = web.AppKey("openapi", bytes)
 _REQUEST_ID = web.RequestKey("request_id", str)
 _STARTED = web.RequestKey("started", bool)
-_PLACES = {"{n}": r"{n:[0-9]{1,6}}", "{task}": r"{task:[0-9]{1,15}}"}
+_PLACES = {
+    "{n}": r"{n:[0-9]{1,6}}",
+    "{task}": r"{task:[0-9]{1,15}}",
+    "{identifier}": r"{identifier:[A-Za-z0-9._-]{1,64}}",
+}
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",

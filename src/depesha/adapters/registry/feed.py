@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from depesha.adapters.registry.problems import TOO_MANY_WAITERS, Problem
 from depesha.schemas.message import EvidenceKind
+from depesha.schemas.outbound_events import OUTBOUND_KINDS, dispatch_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,6 +125,20 @@ class RingingObserver:
         """Pass on."""
         self._inner.trouble(where, code)
 
+    def tried(self, message: str, network: str, outcome: str, seconds: float) -> None:
+        """Pass on and ring: a try is an event of the feed."""
+        self._inner.tried(message, network, outcome, seconds)
+        self._bell.ring()
+
+    def moved(self, message: str, network: str, state: str) -> None:
+        """Pass on and ring."""
+        self._inner.moved(message, network, state)
+        self._bell.ring()
+
+    def circuit(self, network: str, state: str) -> None:
+        """Pass on."""
+        self._inner.circuit(network, state)
+
     def request(self, listener: str, status: int, seconds: float) -> None:
         """Pass on."""
         self._inner.request(listener, status, seconds)
@@ -141,6 +156,8 @@ def event_bytes(record: EvidenceRecord) -> bytes:
         "message_id": record.message_id,
         "at": body.get("at", ""),
     }
+    if kind in OUTBOUND_KINDS and (told := dispatch_event(str(body["facts"].get("state", "")))):
+        data["type"] = told
     lines = (f"id: {record.sequence}", f"event: {kind}", "data: " + json.dumps(data), "", "")
     return "\n".join(lines).encode()
 

@@ -41,8 +41,8 @@ _SMALL_BYTES = 4096
 """Larger bodies are read in a worker thread: the loop may not stand still for 0.2 ms."""
 _NEW_TOKEN_SECONDS = 0.1
 """The token file is looked at no more often than this, whoever presents whatever."""
-_MEMBERS = 20
-"""No body has more than two; each unknown one would cost an error of its own."""
+_MEMBERS = 32
+"""No body has more than seventeen; each unknown one would cost an error of its own."""
 _RANGES = 20
 """Language ranges looked at in one header."""
 

@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from depesha.schemas.lifecycle import InboundState
+from depesha.schemas.outbound import Decision
+from depesha.schemas.outbound_lifecycle import OutboundState
 
 NUMBER_CHARACTERS = 255
 """Length of a number that receivers of the network store (SEOS facts, 14)."""
@@ -22,20 +24,22 @@ LONGEST_WAIT = 60.0
 PAGE_ITEMS = 200
 """Most messages on one page: about 400 kB of JSON."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
+"""What neither XML nor a register's line can hold, line breaks included."""
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Trim; refuse what XML or a register's line cannot hold."""
-    if _CONTROL.search(text):
+    if CONTROL.search(text):
         raise ValueError("control characters and line breaks are not allowed")
     if not text.strip():
         raise ValueError("must not be empty")
     return text.strip()
 
 
-def _lines(text: str) -> str:
+def lines(text: str) -> str:
+    """Trim; refuse control characters other than line breaks and tabs."""
     text = text.replace("\r\n", "\n")
     if _CONTROL_BUT_LINES.search(text):
         raise ValueError("control characters are not allowed")
@@ -47,7 +51,7 @@ def _lines(text: str) -> str:
 Reason = Annotated[
     str,
     Field(min_length=1, max_length=REASON_CHARACTERS, description="In a person's words"),
-    AfterValidator(_lines),
+    AfterValidator(lines),
 ]
 
 
@@ -61,7 +65,7 @@ class Registration(_Body):
     number: Annotated[
         str,
         Field(min_length=1, max_length=NUMBER_CHARACTERS, examples=["ВХ-567/03.03.2026"]),
-        AfterValidator(_one_line),
+        AfterValidator(one_line),
     ]
     date: date
 
@@ -82,6 +86,17 @@ class Closure(_Body):
 class Release(_Body):
     """Why a held message may go on; it stays in the evidence."""
 
+    reason: Reason
+
+
+class Ruling(_Body):
+    """A person's decision about a document on its way out."""
+
+    decision: Decision = Field(
+        description="resume: try again; ask_again: ask the network once more; rule_absent, "
+        "rule_there: it is not, it is there, as found out by another road; return: back to its "
+        "author; confirm_fallback: a later choice of network may be used"
+    )
     reason: Reason
 
 
@@ -115,6 +130,14 @@ class InboxQuery(PageQuery):
     )
 
 
+class OutboxQuery(PageQuery):
+    """Which documents of ours."""
+
+    state: tuple[OutboundState, ...] = Field(
+        default=(), max_length=len(OutboundState), description="May repeat; none: all"
+    )
+
+
 class ExportQuery(_Query):
     """Which messages, and in which form."""
 
@@ -128,7 +151,7 @@ class ExportQuery(_Query):
 class ParticipantsQuery(_Query):
     """Words of the name, or the identifier."""
 
-    q: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
+    q: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(one_line)]
     limit: int = Field(default=20, ge=1, le=100)
 
 

@@ -20,6 +20,10 @@ from depesha.adapters.registry.problems import (
     ProblemDocument,
 )
 from depesha.adapters.registry.routes import BASE, JSON, Answer, Route
+from depesha.adapters.registry.streaming import OCTETS
+from depesha.adapters.registry.uploading import FORM, WORDS
+from depesha.schemas.lifecycle import InboundState
+from depesha.schemas.outbound_events import DISPATCH_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +37,7 @@ _PLACES = {
     "n": {"type": "integer", "minimum": 1},
     "task": {"type": "integer", "minimum": 0},
     "code": {"type": "string"},
+    "identifier": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
 }
 _USER = {
     "name": "Depesha-User",
@@ -67,6 +72,7 @@ def document(routes: Iterable[Route], version: str) -> dict[str, Any]:
         },
         "servers": [{"url": BASE}],
         "paths": paths,
+        "webhooks": _webhooks(),
         "components": {
             "schemas": schemas,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -91,7 +97,10 @@ def _schemas(rows: tuple[Route, ...]) -> dict[str, Any]:
     for route in rows:
         if route.body is not None:
             wanted.append((route.body, "validation"))
-        wanted += [(a.model, "serialization") for a in route.answers.values() if a.model]
+        if route.form is not None:
+            wanted.append((route.form, "validation"))
+        models = (m for a in route.answers.values() for m in (a.model, a.other) if m is not None)
+        wanted += [(model, "serialization") for model in models]
     unique = list(dict.fromkeys(wanted))
     _, definitions = models_json_schema(unique, ref_template=_REF)
     schemas: dict[str, Any] = definitions["$defs"]
@@ -115,7 +124,53 @@ def _operation(route: Route) -> dict[str, Any]:
             "required": not route.body_optional,
             "content": {JSON: {"schema": _reference(route.body)}},
         }
+    if route.form is not None:
+        operation["requestBody"] = {"required": True, "content": {FORM: _form(route.form)}}
     return operation
+
+
+def _form(model: type[BaseModel]) -> dict[str, Any]:
+    """A form: the words in one part, every other part a file."""
+    schema = {
+        "type": "object",
+        "properties": {WORDS: _reference(model)},
+        "required": [WORDS],
+        "additionalProperties": {"type": "string", "contentMediaType": OCTETS},
+    }
+    return {"schema": schema, "encoding": {WORDS: {"contentType": JSON}}}
+
+
+def _webhooks() -> dict[str, Any]:
+    """The events that webhooks may ask for, in the form of Standard Webhooks."""
+    received = {f"message.{state.lower()}": "A received message is" for state in InboundState}
+    sent = dict.fromkeys(DISPATCH_EVENTS.values(), "A document on its way out is")
+    return {
+        name: {"post": _webhook(name, f"{whose} {name.partition('.')[2].replace('_', ' ')}")}
+        for name, whose in (received | sent).items()
+    }
+
+
+def _webhook(name: str, summary: str) -> dict[str, Any]:
+    data = {"type": "object", "additionalProperties": {"type": "string"}}
+    body = {
+        "type": "object",
+        "properties": {
+            "type": {"const": name},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "data": data | {"description": "message_id and what else names no person"},
+        },
+        "required": ["type", "timestamp", "data"],
+    }
+    return {
+        "summary": summary,
+        "description": "At least once, signed by Standard Webhooks; a repeat has the same id",
+        "parameters": [
+            {"name": header, "in": "header", "required": True, "schema": {"type": "string"}}
+            for header in ("webhook-id", "webhook-timestamp", "webhook-signature")
+        ],
+        "requestBody": {"required": True, "content": {JSON: {"schema": body}}},
+        "responses": {"2XX": {"description": "Taken"}, "410": {"description": "No more, please"}},
+    }
 
 
 def _reference(model: type[BaseModel]) -> dict[str, str]:
@@ -174,11 +229,17 @@ def _answer(answer: Answer) -> dict[str, Any]:
     content: dict[str, Any] = {}
     for media_type in answer.media_types:
         is_json = media_type == JSON
-        schema = _reference(answer.model) if is_json and answer.model else {}
-        content[media_type] = {"schema": schema}
+        content[media_type] = {"schema": _shape(answer) if is_json else {}}
     if content:
         response["content"] = content
     return response
+
+
+def _shape(answer: Answer) -> dict[str, Any]:
+    references = [_reference(model) for model in (answer.model, answer.other) if model is not None]
+    if len(references) > 1:
+        return {"oneOf": references}
+    return dict(references[0]) if references else {}
 
 
 def _problem(description: str) -> dict[str, Any]:

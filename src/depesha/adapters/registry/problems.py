@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from depesha.errors import (
     Blame,
     ConflictError,
+    DefectsError,
     DepeshaError,
     StorageError,
     TooLargeError,
@@ -88,7 +89,7 @@ WITHHELD = _theirs(
 UNKNOWN_MESSAGE = _theirs(
     "UNKNOWN_MESSAGE",
     404,
-    "No such message, attachment or task",
+    "No such message, attachment, task or participant",
     "Check the identity; lists give the valid ones.",
 )
 NOT_FOUND = _theirs(
@@ -124,13 +125,22 @@ GONE = _theirs(
 )
 TOO_LARGE = _theirs("TOO_LARGE", 413, "The body is too large", "Send less: see the limits.")
 MEDIA_TYPE = _theirs(
-    "MEDIA_TYPE", 415, "Only JSON is taken here", "Send Content-Type: application/json."
+    "MEDIA_TYPE",
+    415,
+    "This media type is not taken here",
+    "Send Content-Type: application/json; a document to be sent is multipart/form-data.",
 )
 INVALID = _theirs(
     "INVALID",
     422,
     "The request is not valid",
     "Mend what `errors` names; unknown fields are refused so that a misspelt one is seen.",
+)
+DEFECTS = _theirs(
+    "DEFECTS",
+    422,
+    "The document may not leave as it is",
+    "Mend what `defects` names and submit it again; nothing of it was stored or sent.",
 )
 TOO_MANY_ATTEMPTS = _theirs(
     "TOO_MANY_ATTEMPTS",
@@ -181,6 +191,7 @@ KINDS: tuple[Kind, ...] = (
     TOO_LARGE,
     MEDIA_TYPE,
     INVALID,
+    DEFECTS,
     TOO_MANY_ATTEMPTS,
     TOO_MANY_WAITERS,
     INTERNAL,
@@ -202,6 +213,16 @@ class FieldError(BaseModel):
     detail: str
 
 
+class DefectView(BaseModel):
+    """One rule that a document to be sent breaks (CHK-06 to 08, SIG-01)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reason: str = Field(description="Stable code")
+    sentence: str = Field(description="In the language of Accept-Language")
+    remedy: str = Field(description="What would let it pass")
+
+
 class ProblemDocument(BaseModel):
     """A problem as it goes over the wire (RFC 9457)."""
 
@@ -217,6 +238,7 @@ class ProblemDocument(BaseModel):
     temporary: bool = Field(description="Whether waiting helps")
     remedy: str
     errors: tuple[FieldError, ...] = ()
+    defects: tuple[DefectView, ...] = Field(default=(), description="With DEFECTS: all of them")
     scopes: tuple[str, ...] = Field(default=(), description="With FORBIDDEN: any of these will do")
     state: str = Field(default="", description="Where the message stands, if it matters")
     possible: tuple[str, ...] = Field(default=(), description="With WRONG_STATE: what may follow")
@@ -233,6 +255,7 @@ class Problem(Exception):  # noqa: N818 -- RFC 9457's own word
         detail: str = "",
         *,
         errors: Iterable[FieldError] = (),
+        defects: Iterable[DefectView] = (),
         headers: Mapping[str, str] | None = None,
         **more: str | tuple[str, ...],
     ) -> None:
@@ -240,6 +263,7 @@ class Problem(Exception):  # noqa: N818 -- RFC 9457's own word
         self.kind = kind
         self.detail = detail or kind.title
         self.errors = tuple(errors)
+        self.defects = tuple(defects)
         self.headers = dict(headers or {})
         self.more = more
 
@@ -253,6 +277,8 @@ def problem_of(error: DepeshaError) -> Problem:
             kind = WRONG_STATE
         case ConflictError():
             kind = CONFLICT
+        case DefectsError():
+            kind = DEFECTS
         case StorageError():
             kind = STORAGE
         case TooLargeError():
@@ -278,6 +304,7 @@ def document(problem: Problem, instance: str) -> dict[str, Any]:
         temporary=kind.temporary,
         remedy=kind.remedy,
         errors=problem.errors,
+        defects=problem.defects,
         **problem.more,  # type: ignore[arg-type] # members are texts or tuples of texts by name
     ).model_dump(mode="json", exclude_defaults=True)
 

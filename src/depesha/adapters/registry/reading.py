@@ -139,33 +139,14 @@ async def participants(parts: Parts, call: Call) -> web.StreamResponse:
 # --- one message ---
 
 
-async def message(parts: Parts, call: Call) -> web.StreamResponse:
+async def show(parts: Parts, call: Call, found: Message) -> web.StreamResponse:
     """Give one message; to a registry this is its hand-over (RCV-08)."""
-    found = await parts.desk.find(call.message_id())
     taken = found.state is InboundState.ADMITTED and call.token.may((Scope.MESSAGES_REGISTER,))
     kind = EvidenceKind.HANDED_OVER if taken else EvidenceKind.VIEWED
     await note(parts, call, kind, found.id, what="envelope")
     return await rendered(
         parts, call, partial(showing.message_view, found, call.language, parts.sentence)
     )
-
-
-async def journey(parts: Parts, call: Call) -> web.StreamResponse:
-    """Give the rows of the journal that belong to one message."""
-    found = await parts.desk.find(call.message_id())
-    records = await parts.journal.events(found.id)
-    return await rendered(parts, call, partial(showing.journey_view, records))
-
-
-async def evidence(parts: Parts, call: Call) -> web.StreamResponse:
-    """Give the pack that proves the journey offline."""
-    found = await parts.desk.find(call.message_id())
-    await note(parts, call, EvidenceKind.EXPORTED, found.id, what="evidence")
-    pack = await parts.journal.pack(found.id)
-    zipped = pack.startswith(b"PK\x03\x04")
-    kind, extension = ("application/zip", "zip") if zipped else (JSON, "json")
-    name = streaming.content_disposition(f"evidence-{found.id}.{extension}")
-    return web.Response(body=pack, content_type=kind, headers={"Content-Disposition": name})
 
 
 def _withhold(call: Call, found: Message) -> None:
@@ -181,9 +162,8 @@ def _withhold(call: Call, found: Message) -> None:
         raise Problem(WITHHELD, state=found.state.value, scopes=(Scope.MESSAGES_CLERK.value,))
 
 
-async def attachment(parts: Parts, call: Call) -> web.StreamResponse:
+async def attachment(parts: Parts, call: Call, found: Message) -> web.StreamResponse:
     """Stream one attached file; the desk writes down that it was opened."""
-    found = await parts.desk.find(call.message_id())
     wanted = _attachment(found, call.number("n"))
     _withhold(call, found)
     if streaming.matches(call, wanted.digest):

@@ -16,7 +16,9 @@ from depesha.errors import WireError
 from depesha.schemas.ids import MessageId, message_id
 
 if TYPE_CHECKING:
+    from depesha.adapters.registry.drafting import Submitter
     from depesha.adapters.registry.feed import Bell
+    from depesha.adapters.registry.outbound_showing import Explained
     from depesha.adapters.registry.settings import RegistryApiSettings
     from depesha.adapters.registry.showing import Sentence
     from depesha.ports import (
@@ -27,14 +29,31 @@ if TYPE_CHECKING:
         IdSource,
         Journal,
         Observer,
+        Outbox,
         ParkedTasks,
         Threads,
     )
+    from depesha.schemas.participant import ParticipantProfile
+    from depesha.schemas.route import RouteExplanation
 
 M = TypeVar("M", bound=BaseModel)
 
 BASE = "/api/v1"
 JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """What the registry API needs for documents on their way out."""
+
+    outbox: Outbox
+    submitter: Submitter
+    explained: Explained
+    """A kept plan in the words of a language (`gateway/explain.py`)."""
+    as_text: Callable[[RouteExplanation], str]
+    """An explanation as lines for a terminal."""
+    profile: Callable[[str], Awaitable[ParticipantProfile | None]]
+    """Everything known of the participant with this identifier; None where nothing is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +73,7 @@ class Parts:
     bell: Bell
     sentence: Sentence
     settings: RegistryApiSettings
+    sending: Sending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +121,8 @@ class Answer:
 
     description: str
     model: type[BaseModel] | None = None
+    other: type[BaseModel] | None = None
+    """The answer is of this model or of the first one."""
     media_types: tuple[str, ...] = (JSON,)
 
 
@@ -120,6 +142,8 @@ class Route:
     query: type[BaseModel] = NoQuery
     body: type[BaseModel] | None = None
     body_optional: bool = False
+    form: type[BaseModel] | None = None
+    """A multipart form instead of a body: this model in the part `message`, and files."""
     problems: tuple[Kind, ...] = ()
     """Beyond those that follow from the row itself."""
     stream: bool = False

@@ -58,6 +58,26 @@ class RegistryApiSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionLimits:
+    """Limits of a document that the registry submits. Sizes in bytes, times in seconds."""
+
+    message_bytes: int = 256 * 1024
+    """The JSON beside the files: a document that names a hundred persons has about 50 kB."""
+    file_bytes: int = 512 * 1024 * 1024
+    total_bytes: int = 1024 * 1024 * 1024
+    """All files together; what a network takes is judged by its own limits, later."""
+    files: int = 100
+    name_characters: int = 255
+    """Of a file's name: what file systems of recipients' machines take."""
+    pause_seconds: float = 30.0
+    """A submission that stands still for so long is given up."""
+    slowest_bytes_per_second: int = 4096
+    """So is one that is slower than this from its first byte on, after a first pause."""
+    at_once: int = 8
+    """Submissions read at the same time; further ones wait with their bytes unread."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookSettings:
     """One listener of events. The secret comes from the environment or a file, never inline."""
 

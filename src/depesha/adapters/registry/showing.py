@@ -36,11 +36,13 @@ from depesha.schemas.verdict import CheckRecord, Finding, Held, Passed, Rejected
 
 if TYPE_CHECKING:
     from depesha.schemas.envelope import (
+        Attachment,
         Correspondent,
         DocumentReference,
         Envelope,
         Party,
         RegistrationNumber,
+        Service,
     )
     from depesha.schemas.evidence import EvidenceRecord
     from depesha.schemas.facts import ContentFacts, SignatureFacts
@@ -56,45 +58,52 @@ def number_view(number: RegistrationNumber | None) -> NumberView | None:
     return None if number is None else NumberView(number=number.number, date=number.date)
 
 
-def _party(party: Party) -> PartyView:
+def party_view(party: Party) -> PartyView:
+    """Show an administration."""
     return PartyView(identifier=party.identifier, name=party.name, guid=party.guid or "")
 
 
-def _document(document: DocumentReference) -> DocumentView:
+def document_view(document: DocumentReference) -> DocumentView:
+    """Show a document's identity and number."""
     return DocumentView(guid=document.guid, number=number_view(document.number))
 
 
-def _person(person: Correspondent) -> PersonView:
+def person_view(person: Correspondent) -> PersonView:
+    """Show a person; only where the reading is written down."""
     return PersonView(**{name: getattr(person, name) for name in PersonView.model_fields})
 
 
+def service_view(service: Service | None) -> ServiceView | None:
+    """Show an administrative service."""
+    if service is None:
+        return None
+    return ServiceView(name=service.name, kind=service.kind, code=service.code)
+
+
 def _envelope(envelope: Envelope, *, persons: bool) -> EnvelopeView:
-    service = envelope.service
     return EnvelopeView(
         transport_id=envelope.transport_id,
         created_at=envelope.created_at,
-        sender=_party(envelope.sender),
-        recipient=_party(envelope.recipient),
-        document=_document(envelope.document),
-        parent=None if envelope.parent is None else _document(envelope.parent),
+        sender=party_view(envelope.sender),
+        recipient=party_view(envelope.recipient),
+        document=document_view(envelope.document),
+        parent=None if envelope.parent is None else document_view(envelope.parent),
         kind=envelope.kind,
         subject=envelope.subject,
         comment=envelope.comment,
         document_comment=envelope.document_comment,
         attention_to=envelope.attention_to,
         deadline=envelope.deadline,
-        correspondents=tuple(map(_person, envelope.correspondents)) if persons else None,
-        service=None
-        if service is None
-        else ServiceView(name=service.name, kind=service.kind, code=service.code),
+        correspondents=tuple(map(person_view, envelope.correspondents)) if persons else None,
+        service=service_view(envelope.service),
     )
 
 
-def _attachments(message: Message) -> tuple[AttachmentView, ...]:
-    facts = {content.attachment.index: content for content in message.arrival.contents}
-    envelope = message.envelope
-    if envelope is None:
-        return ()
+def attachment_views(
+    attachments: tuple[Attachment, ...], contents: tuple[ContentFacts, ...]
+) -> tuple[AttachmentView, ...]:
+    """Show attached files: what is said of them and what their bytes are."""
+    facts = {content.attachment.index: content for content in contents}
     return tuple(
         AttachmentView(
             index=attachment.index,
@@ -108,7 +117,7 @@ def _attachments(message: Message) -> tuple[AttachmentView, ...]:
             kept=_kept(facts.get(attachment.index)),
             signatures=_file_signatures(facts.get(attachment.index)),
         )
-        for attachment in envelope.attachments
+        for attachment in attachments
     )
 
 
@@ -204,7 +213,9 @@ def message_view(
         number=number_view(message.number),
         reason=message.reason,
         envelope=None if message.envelope is None else _envelope(message.envelope, persons=persons),
-        attachments=_attachments(message),
+        attachments=()
+        if message.envelope is None
+        else attachment_views(message.envelope.attachments, arrival.contents),
         signature=_signature(arrival.signature),
         checks=checks,
         warnings=tuple(f for c in checks if c.verdict == "passed" for f in c.findings),

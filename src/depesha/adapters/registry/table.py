@@ -6,7 +6,16 @@ disagree. A new call is one new row and one handler.
 
 from __future__ import annotations
 
-from depesha.adapters.registry import deciding, inputs, reading, streams, views
+from depesha.adapters.registry import (
+    deciding,
+    either,
+    inputs,
+    outbound_views,
+    reading,
+    streams,
+    views,
+)
+from depesha.adapters.registry.outbound_table import OUTBOUND_ROUTES
 from depesha.adapters.registry.problems import (
     CONFLICT,
     GONE,
@@ -18,11 +27,17 @@ from depesha.adapters.registry.problems import (
 from depesha.adapters.registry.routes import JSON, Answer, Route
 from depesha.adapters.registry.streaming import OCTETS
 from depesha.adapters.registry.tokens import Scope
+from depesha.schemas.outbound_events import DISPATCH_EVENTS
 
 _ID = "/messages/{id}"
 _STEP = (UNKNOWN_MESSAGE, WRONG_STATE)
 _HAVE = {"If-None-Match": "ETag of the bytes the caller has"}
 _MESSAGE = Answer(description="The message as it stands now", model=views.MessageView)
+_EITHER = Answer(
+    description="The message as it stands now; `direction` tells which of the two it is",
+    model=views.MessageView,
+    other=outbound_views.OutboundView,
+)
 _SAME = Answer(description="The caller has these very bytes", media_types=())
 
 ROUTES: tuple[Route, ...] = (
@@ -57,10 +72,12 @@ ROUTES: tuple[Route, ...] = (
         method="GET",
         path=_ID,
         operation="getMessage",
-        summary="Envelope, state, verdicts, warnings, numbers of both sides, times",
-        handler=reading.message,
-        scopes=(Scope.INBOX_READ,),
-        answers={200: _MESSAGE},
+        summary="One message, received or on its way out: envelope, state, verdicts, warnings, "
+        "numbers of both sides, tries, times. Received ones take the scope inbox:read, the others "
+        "send or decide",
+        handler=either.message,
+        scopes=either.EITHER,
+        answers={200: _EITHER},
         problems=(UNKNOWN_MESSAGE,),
     ),
     Route(
@@ -68,8 +85,8 @@ ROUTES: tuple[Route, ...] = (
         path=_ID + "/attachments/{n}",
         operation="getAttachment",
         summary="The bytes of one attached file",
-        handler=reading.attachment,
-        scopes=(Scope.INBOX_READ,),
+        handler=either.attachment,
+        scopes=either.EITHER,
         answers={
             200: Answer(
                 description="The file, in the media type found by its content",
@@ -101,8 +118,8 @@ ROUTES: tuple[Route, ...] = (
         path=_ID + "/events",
         operation="getJourney",
         summary="Everything that happened to the message, from the journal",
-        handler=reading.journey,
-        scopes=(Scope.INBOX_READ,),
+        handler=either.journey,
+        scopes=either.EITHER,
         answers={200: Answer(description="In order", model=views.JourneyView)},
         problems=(UNKNOWN_MESSAGE,),
     ),
@@ -111,7 +128,7 @@ ROUTES: tuple[Route, ...] = (
         path=_ID + "/evidence",
         operation="getEvidence",
         summary="The pack that proves the journey offline",
-        handler=reading.evidence,
+        handler=either.evidence,
         scopes=(Scope.EVIDENCE_READ,),
         answers={200: Answer(description="The pack", media_types=(JSON, "application/zip"))},
         problems=(UNKNOWN_MESSAGE,),
@@ -216,7 +233,8 @@ ROUTES: tuple[Route, ...] = (
         answers={
             200: Answer(
                 description="Events: `id` is the sequence, `event` the kind, `data` JSON with "
-                "sequence, kind, message_id and at",
+                "sequence, kind, message_id and at; for a document on its way out also `type`, "
+                "the name of the event as webhooks have it: " + ", ".join(DISPATCH_EVENTS.values()),
                 media_types=("text/event-stream",),
             )
         },
@@ -224,4 +242,5 @@ ROUTES: tuple[Route, ...] = (
         stream=True,
         headers={"Last-Event-ID": "Resume after this sequence"},
     ),
+    *OUTBOUND_ROUTES,
 )

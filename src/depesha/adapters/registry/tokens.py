@@ -46,6 +46,10 @@ class Scope(StrEnum):
     MESSAGES_CLERK = "messages:clerk"
     PARTICIPANTS_READ = "participants:read"
     EVIDENCE_READ = "evidence:read"
+    SEND = "send"
+    """Submit documents, read them and follow them on their way out."""
+    DECIDE = "decide"
+    """Decide about documents on their way out that wait for a person; read them."""
     ADMIN = "admin"
     """Everything, and what is parked."""
 

@@ -145,6 +145,7 @@ class MessageView(View):
     """One message with everything a registry needs (FLD-01, FLD-02)."""
 
     id: str
+    direction: Literal["in"] = "in"
     state: InboundState
     possible: tuple[str, ...] = Field(description="What may be asked for in this state")
     receipt: ReceiptView

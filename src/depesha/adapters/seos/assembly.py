@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from depesha.adapters.seos.calling import Caller, CallLimits
 from depesha.adapters.seos.channel import SeosNotifier
 from depesha.adapters.seos.client import SeosClient
+from depesha.adapters.seos.outbound import SeosOutbound
 from depesha.adapters.seos.reader import SeosReader
 from depesha.adapters.seos.register import SeosDirectory, SeosRegister
 from depesha.adapters.seos.replies import SeosReplies
@@ -86,10 +87,11 @@ class SeosChannel:
             limits=_partner_limits(e.settings),
             plain_http=e.settings.plain_http,
         )
+        register = SeosRegister(
+            url=e.settings.register_url, caller=self._register_caller, threads=e.threads
+        )
         self.directory = SeosDirectory(
-            register=SeosRegister(
-                url=e.settings.register_url, caller=self._register_caller, threads=e.threads
-            ),
+            register=register,
             threads=e.threads,
             clock=e.clock,
             observer=e.observer,
@@ -124,6 +126,20 @@ class SeosChannel:
             own=own,
             threads=e.threads,
             clock=e.clock,
+            observer=e.observer,
+        )
+        self.outbound = SeosOutbound(
+            client=self._client,
+            register=register,
+            directory=self.directory,
+            blobs=e.blobs,
+            signer=e.signer,
+            verifier=e.verifier,
+            own=own,
+            settings=e.settings,
+            threads=e.threads,
+            clock=e.clock,
+            ids=e.ids,
             observer=e.observer,
         )
 

@@ -12,17 +12,22 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from lxml import etree
 
 from depesha.adapters.seos import soap
-from depesha.errors import ConfigurationError, PeerError, WireError
+from depesha.adapters.seos.calling import Stream
+from depesha.errors import ConfigurationError, PeerError, StorageError, WireError
 from depesha.schemas.wire.seos import SERVICE_WSDL
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
+    from typing import BinaryIO
 
-    from depesha.adapters.seos.calling import Caller
+    from depesha.adapters.seos.calling import Caller, HttpAnswer
     from depesha.ports import Threads
 
 BY_HAND: Final = 1024 * 1024
 """Above this size an envelope is made of bytes, without a tree."""
+_PIECE: Final = 1024 * 1024
+"""Bytes of a kept document read and escaped at once."""
 
 
 class Dialect:
@@ -82,9 +87,47 @@ class SeosClient:
         except WireError as error:
             raise PeerError("the other side's answer is not a SOAP answer") from error
 
+    async def exchange(
+        self, url: str, document: bytes | Path, seconds: float | None = None
+    ) -> HttpAnswer:
+        """Submit a signed document, or the file it lies in; return whatever HTTP answer came.
+
+        A large file is escaped as it is sent. Raises `UnreachableError`, `BrokenOffError`, and
+        `StorageError` where the file cannot be read, with nothing sent.
+        """
+        envelope = await self._threads.run(self._envelope, document)
+        return await self._caller.exchange(url, soap.ACTION, envelope, seconds)
+
     async def close(self) -> None:
         """Close every connection."""
         await self._caller.close()
+
+    def _envelope(self, document: bytes | Path) -> bytes | Stream:
+        if isinstance(document, bytes):
+            return self._write(document)
+        try:
+            if document.stat().st_size <= BY_HAND:
+                return self._write(document.read_bytes())
+            return self._stream(document)
+        except OSError as error:
+            raise StorageError("a prepared document cannot be read") from error
+
+    def _stream(self, path: Path) -> Stream:
+        before, after = soap.request_ends()
+        with path.open("rb") as file:
+            size = sum(len(piece) for piece in iter(lambda: _next(file), b""))
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield before
+            file = await self._threads.run(path.open, "rb")
+            try:
+                while piece := await self._threads.run(_next, file):
+                    yield piece
+            finally:
+                await self._threads.run(file.close)
+            yield after
+
+        return Stream(size=len(before) + size + len(after), pieces=pieces)
 
     def _write(self, document: bytes) -> bytes:
         if len(document) > BY_HAND:
@@ -96,3 +139,8 @@ class SeosClient:
             if self._dialect is None:
                 self._dialect = Dialect(SERVICE_WSDL)
             return self._dialect
+
+
+def _next(file: BinaryIO) -> bytes:
+    """Return the next piece, escaped; every escaped character is one byte, so cuts do no harm."""
+    return soap.escape(file.read(_PIECE))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from depesha.adapters.seos import book
 from depesha.adapters.seos.client import Dialect
 from depesha.adapters.seos.entries import read_register
-from depesha.errors import ConflictError, DepeshaError, StorageError
+from depesha.errors import ConflictError, DepeshaError, PeerError, StorageError
 from depesha.schemas.participant import DirectoryState, Participant, ParticipantStatus
 from depesha.schemas.wire.seos import REGISTER_WSDL
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from depesha.schemas.ids import Guid
 
 ACTION: Final = "uri:egovmsg/GetAllRecords"
+_FAILURE: Final = 500
 FEW: Final = 5
 """So many deactivations at once are never a mass."""
 
@@ -48,6 +49,15 @@ class SeosRegister:
         call = await self._threads.run(self._write)
         body = await self._caller.post(self._url, ACTION, call)
         return await self._threads.run(read_register, body)
+
+    async def ping(self, seconds: float) -> None:
+        """Find out whether somebody answers there; raise `DepeshaError`. Fetches no entries.
+
+        Any answer proves the connection, TLS and a server; only one that says "my fault" does not.
+        """
+        answer = await self._caller.look(self._url + "?wsdl", seconds)
+        if answer.status >= _FAILURE:
+            raise PeerError("the participants' register answers with a failure")
 
     async def close(self) -> None:
         """Close every connection."""

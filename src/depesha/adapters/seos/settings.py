@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -21,6 +21,7 @@ from depesha.errors import WireError
 from depesha.schemas import ids
 from depesha.schemas.ids import Guid
 
+T = TypeVar("T")
 Algorithm = Literal["rsa-sha1", "rsa-sha256", "rsa-sha384", "rsa-sha512"]
 
 
@@ -82,6 +83,16 @@ class SeosSettings(BaseModel):
     connect_seconds: PositiveFloat = 15.0
     notice_seconds: PositiveFloat = 120.0
     """From the call of a partner to the end of its answer."""
+    send_seconds: PositiveFloat = 600.0
+    """For a whole submission, large files included; peers wait ten minutes (facts 2.5)."""
+    inquire_seconds: PositiveFloat = 60.0
+    """For a status question to a partner, and for a look at the register."""
+    send_bytes: NonNegativeInt = 10 * 1024 * 1024
+    """Largest message to a partner as it travels, base64 included; a larger one goes by the next
+    network. By default what peers with the network's first configuration take (facts 2.5, 12.1);
+    0: no limit."""
+    send_bytes_to: dict[str, NonNegativeInt] = Field(default_factory=dict)
+    """Another limit for a partner, by its register GUID."""
     answer_bytes: PositiveInt = 4 * 1024 * 1024
 
     body_bytes: NonNegativeInt = 0
@@ -93,14 +104,18 @@ class SeosSettings(BaseModel):
     slowest_bytes_per_second: PositiveInt = 4 * 1024
     """Average below which a body is given up after `idle_seconds`."""
 
-    @field_validator("algorithms")
+    @field_validator("algorithms", "send_bytes_to")
     @classmethod
-    def _by_canonical_guid(cls, given: dict[str, Algorithm]) -> dict[str, Algorithm]:
+    def _by_canonical_guid(cls, given: dict[str, T]) -> dict[str, T]:
         try:
-            return {str(ids.guid(guid)): algorithm for guid, algorithm in given.items()}
+            return {str(ids.guid(guid)): value for guid, value in given.items()}
         except WireError as error:
             raise ValueError("a partner is named by its register GUID") from error
 
     def algorithm_for(self, partner: Guid | None) -> Algorithm:
         """Return the algorithm to sign with for this partner."""
         return self.algorithms.get(partner or "", self.algorithm)
+
+    def send_limit(self, partner: Guid | None) -> int | None:
+        """Return the bytes a message to this partner may have on the wire; None: no limit."""
+        return self.send_bytes_to.get(partner or "", self.send_bytes) or None

@@ -136,6 +136,12 @@ def wrap_request(document: bytes) -> bytes:
     return _wrap(b"Submit", b"request", document)
 
 
+def request_ends() -> tuple[bytes, bytes]:
+    """Return what stands before and after the escaped document of a call, to stream it between."""
+    before, after = _wrap(b"Submit", b"request", b"-").split(b"-</request>")
+    return before, b"</request>" + after
+
+
 def wrap_answer(answer: bytes) -> bytes:
     """Return the envelope of an answer; a fault made by `fault` is one already."""
     return answer if is_fault(answer) else _wrap(b"SubmitResponse", b"SubmitResult", answer)

@@ -7,6 +7,7 @@ them in front, then the sentence for the peer, then our stable code in square br
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from depesha.adapters.seos.writing import REASON_LIMIT, shorten
@@ -91,3 +92,21 @@ def told_by_peer(description: str) -> str:
         if any(fragment in text for fragment in fragments):
             return code
     return PEER_ERROR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A peer's error text about a message of ours, in bounded words."""
+
+    code: str
+    senders_fault: bool
+    """It blames the sender and not itself: a check refused, and nothing was stored."""
+
+
+def told_of_ours(description: str) -> Told:
+    """Return what a peer's error text tells; both phrases in one text blame the peer (facts 7)."""
+    text = " ".join(description.casefold().split())
+    return Told(
+        code=told_by_peer(description),
+        senders_fault="грешка при подателя" in text and "грешка при получателя" not in text,
+    )

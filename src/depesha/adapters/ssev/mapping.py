@@ -46,6 +46,10 @@ LETTER: Final = "Писмо"
 """Kind of a document whose sender names none: SSEV's letter template."""
 _BEGIN: Final = "-----BEGIN DEPESHA-----"
 _END: Final = "-----END DEPESHA-----"
+_UNFIT: Final = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 cannot carry, and the carriage return, which it would change."""
+_DROPPED: Final = ("text", "comment", "subject", "attention")
+"""What a block that grows too long leaves out, first things first: the letter says it in words."""
 _MARKER: Final = re.compile(r"\[DPS ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\]")
 _BLOCK: Final = re.compile(
     re.escape(_BEGIN) + r"\s*(\{[^\n]{0,16000}\})\s*" + re.escape(_END), re.DOTALL
@@ -76,6 +80,7 @@ class StatusWord:
     document: DocumentReference
     status: DocumentStatus
     reason: str = ""
+    expected_close: date | None = None
 
 
 # --- identities -------------------------------------------------------------------------------
@@ -84,6 +89,14 @@ class StatusWord:
 def marker(document: Guid) -> str:
     """Return the mark that every message about a document carries in its subject."""
     return f"[DPS {document}]"
+
+
+def status_marker(document: Guid) -> str:
+    """Return the mark of our letters about the state of somebody else's document.
+
+    Another one than a document's own: a look-up for the one must never find the other.
+    """
+    return f"[DPS-STATUS {document}]"
 
 
 def marked(subject: str) -> Guid | None:
@@ -100,6 +113,11 @@ def transport_guid(environment: str, message_id: int) -> Guid:
 def document_guid(environment: str, message_id: int) -> Guid:
     """Return the identity of a document whose sender gave it none."""
     return _derived(f"document:{environment}:{message_id}")
+
+
+def party_guid(environment: str, identifier: str) -> Guid:
+    """Return the identity of a party by its business identifier, which both interfaces tell."""
+    return _derived(f"party:{environment}:{identifier}")
 
 
 def _derived(name: str) -> Guid:
@@ -127,6 +145,7 @@ def document_letter(envelope: Envelope) -> Letter:
     named = _named(document.number)
     subject = " – ".join(part for part in (named, envelope.subject) if part)
     lines = [envelope.subject, f"Рег. № {named}" if named else "", envelope.comment]
+    lines += [envelope.document_comment]
     lines += [f"На вниманието на: {envelope.attention_to}" if envelope.attention_to else ""]
     lines += [f"Срок за отговор: {envelope.deadline:%d.%m.%Y}" if envelope.deadline else ""]
     if envelope.attachments:
@@ -138,14 +157,14 @@ def document_letter(envelope: Envelope) -> Letter:
         "kind": envelope.kind,
         "subject": envelope.subject,
         "comment": envelope.comment,
+        "text": envelope.document_comment,
         "attention": envelope.attention_to,
         "deadline": envelope.deadline.isoformat() if envelope.deadline else "",
     }
     if envelope.parent is not None:
         said["parent"] = _reference(envelope.parent)
-    return Letter(
-        subject=_subject(subject or envelope.kind, document.guid), text=_text(lines, said)
-    )
+    mark = marker(document.guid)
+    return Letter(subject=_subject(subject or envelope.kind, mark), text=_text(lines, said))
 
 
 def status_letter(answer: StatusAnswer) -> Letter:
@@ -157,9 +176,12 @@ def status_letter(answer: StatusAnswer) -> Letter:
         **_reference(answer.document),
         "status": answer.status.value,
         "reason": answer.reason,
+        "close": answer.expected_close.isoformat() if answer.expected_close else "",
     }
     lines = [subject, f"Причина: {answer.reason}" if answer.reason else ""]
-    return Letter(subject=_subject(subject, answer.document.guid), text=_text(lines, said))
+    lines += [f"Очакван срок: {answer.expected_close:%d.%m.%Y}" if answer.expected_close else ""]
+    mark = status_marker(answer.document.guid)
+    return Letter(subject=_subject(subject, mark), text=_text(lines, said))
 
 
 def _named(number: RegistrationNumber | None) -> str:
@@ -175,18 +197,36 @@ def _reference(document: DocumentReference) -> dict[str, Any]:
     }
 
 
-def _subject(words: str, document: Guid) -> str:
+def plain(text: str) -> str:
+    """Return a text without the characters that would not survive both interfaces."""
+    return _UNFIT.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _subject(words: str, mark: str) -> str:
     """Cut the words, never the mark; control characters would not survive."""
-    mark = marker(document)
-    plain = " ".join(words.split())[: SUBJECT - len(mark) - 1].rstrip()
-    return f"{plain} {mark}"
+    short = " ".join(plain(words).split())[: SUBJECT - len(mark) - 1].rstrip()
+    return f"{short} {mark}"
 
 
 def _text(lines: Sequence[str], said: dict[str, Any]) -> str:
     """Words, then the block on one line. JSON hides what could look like the block's end."""
-    packed = json.dumps({"version": 1, **said}, ensure_ascii=False).replace("-----", "\\u002d----")
-    plain = "\n".join(line for line in lines if line).replace(_BEGIN, "").replace(_END, "")
-    return f"{plain}\n\n{_BEGIN}\n{packed}\n{_END}\n"
+    packed = _packed(said)
+    for name in _DROPPED:
+        if len(packed) <= BLOCK:
+            break
+        said = {key: value for key, value in said.items() if key != name}
+        packed = _packed(said)
+    words = plain("\n".join(line for line in lines if line)).replace(_BEGIN, "").replace(_END, "")
+    return f"{words}\n\n{_BEGIN}\n{packed}\n{_END}\n"
+
+
+def _packed(said: dict[str, Any]) -> str:
+    told = json.dumps({"version": 1, **said}, ensure_ascii=False)
+    return _UNFIT.sub(_escaped, told.replace("-----", "\\u002d----"))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1]
 
 
 def profile_kind(profile: Profile) -> ProfileKind:
@@ -220,6 +260,7 @@ def status_word(opened: OpenedMessage) -> StatusWord | None:
         document=document,
         status=DocumentStatus(said["status"]),
         reason=_said(said, "reason"),
+        expected_close=_day(_said(said, "close")),
     )
 
 
@@ -252,7 +293,7 @@ def envelope_of(
         kind=_said(said, "kind") or LETTER,
         subject=_said(said, "subject") or _MARKER.sub("", opened.subject).strip(),
         comment=_said(said, "comment"),
-        document_comment="" if said else opened.text.strip(),
+        document_comment=_words(said, opened.text),
         attention_to=_said(said, "attention"),
         deadline=_day(_said(said, "deadline")),
         attachments=tuple(
@@ -284,6 +325,13 @@ def _document(said: dict[str, Any], opened: OpenedMessage, environment: str) -> 
         or document_guid(environment, opened.message_id),
         number=RegistrationNumber(number=own, date=day) if own else None,
     )
+
+
+def _words(said: dict[str, Any], text: str) -> str:
+    """Return the covering words: the block's, or what stands before it, or the whole letter."""
+    if "text" in said:
+        return _said(said, "text")
+    return _BLOCK.split(text)[0].strip() if said else text.strip()
 
 
 def _block(text: str) -> dict[str, Any]:

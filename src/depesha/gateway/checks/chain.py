@@ -39,7 +39,7 @@ from depesha.schemas.verdict import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from depesha.schemas.envelope import Party
     from depesha.schemas.facts import Arrival
     from depesha.schemas.ids import MessageId
-    from depesha.schemas.participant import Participant
+    from depesha.schemas.participant import DirectoryState, Participant
     from depesha.schemas.policy import Policy
 
 
@@ -148,7 +148,7 @@ class Chain:
     def __init__(
         self,
         *,
-        directory: Directory,
+        directories: Mapping[str, Directory],
         store: MessageStore,
         blobs: BlobStore,
         scanner: MalwareScanner,
@@ -159,12 +159,14 @@ class Chain:
         store_seconds: float = 30.0,
         scan_grace_seconds: float = 5.0,
     ) -> None:
-        """`table` is for tests; one that lacks a check of `CHECKS` can never admit anything.
+        """`directories`: whom each network knows; a sender on another one is unknown for now.
+
+        `table` is for tests; one that lacks a check of `CHECKS` can never admit anything.
 
         `store_seconds` bounds the look-up of earlier messages; `scan_grace_seconds` is added to
         the scan budget for a scanner that does not keep its own time.
         """
-        self._directory = directory
+        self._directories = directories
         self._store = store
         self._blobs = blobs
         self._scanner = scanner
@@ -198,11 +200,9 @@ class Chain:
     async def examine_word(self, word: Word, now: datetime) -> Finding | None:
         """Judge a smaller message by sender, signature and recipient; None where all pass."""
         try:
-            sender = self._sender(word.sender)
+            sender, state = self._sender(word.network, word.sender)
             verdicts = (
-                participant.judge_sender(
-                    word.sender, sender, self._directory.state(), now, self._policy
-                ),
+                participant.judge_sender(word.sender, sender, state, now, self._policy),
                 signature.judge_signature(word.signature, word.transport_serial, sender),
                 recipient.judge_recipient(word.recipient, self._policy),
             )
@@ -225,8 +225,8 @@ class Chain:
     async def _gather(self, need: Need, case: Case, own: MessageId | None) -> Case:
         arrival = case.arrival
         if need is Need.PARTICIPANT and arrival.envelope is not None:
-            sender = self._sender(arrival.envelope.sender)
-            return replace(case, sender=sender, directory=self._directory.state())
+            sender, state = self._sender(arrival.network, arrival.envelope.sender)
+            return replace(case, sender=sender, directory=state)
         if need is Need.KNOWN:
             async with asyncio.timeout(self._store_seconds):
                 known = await self._store.known(arrival)
@@ -235,10 +235,18 @@ class Chain:
             return replace(case, scans=await self._scan(arrival))
         return case
 
-    def _sender(self, party: Party) -> Participant | None:
-        if party.guid is not None:
-            return self._directory.find(party.guid)
-        return self._directory.by_identifier(party.identifier)
+    def _sender(
+        self, network: str, party: Party
+    ) -> tuple[Participant | None, DirectoryState | None]:
+        directory = self._directories.get(network)
+        if directory is None:
+            return None, None
+        found = (
+            directory.by_identifier(party.identifier)
+            if party.guid is None
+            else directory.find(party.guid)
+        )
+        return found, directory.state()
 
     async def _scan(self, arrival: Arrival) -> tuple[ScanResult, ...]:
         files: list[tuple[int, Path]] = []

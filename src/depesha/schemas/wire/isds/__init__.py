@@ -1,4 +1,4 @@
-"""The ISDS service descriptions and schemas: where they lie, their names, the schemas ready for use.
+"""The ISDS service descriptions and schemas: where they lie, their names, ready schemas.
 
 Written by us from the facts (sections 1.3, 2, 4, 5, 8.3, 9.2), version 3.11: names, namespaces and
 order are the wire's. Where the facts do not tell the order of an operation's words, it is left out

@@ -1,0 +1,184 @@
+"""The way out, put together: desk, sending, following, signals. Decides nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from depesha.app import policy as values
+from depesha.app import routes
+from depesha.gateway.breakers import Breakers
+from depesha.gateway.committing import Committing
+from depesha.gateway.departures import Departures
+from depesha.gateway.following import Following
+from depesha.gateway.hearing import Hearing
+from depesha.gateway.leaving import Leaving
+from depesha.gateway.outbound import OutboundDesk
+from depesha.gateway.planning import Planner
+from depesha.gateway.recipients import Recipients
+from depesha.gateway.sending import Sending
+from depesha.gateway.service import DISPATCH_LEASE_SECONDS, DISPATCH_SECONDS, Lane
+from depesha.gateway.signals import Signalling
+from depesha.gateway.trying import Trying
+from depesha.schemas.message import TaskKind
+
+if TYPE_CHECKING:
+    from depesha.app.networks import Networks
+    from depesha.config import Settings
+    from depesha.ports import (
+        Checkpoint,
+        Clock,
+        IdSource,
+        Jitter,
+        MalwareScanner,
+        Observer,
+        Signer,
+        Threads,
+        Webhooks,
+    )
+    from depesha.queue.opening import Memory
+
+FOLLOWERS = 2
+"""Hands that ask after answers, and that tell operators: neither is in a hurry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """What the way out stands on."""
+
+    settings: Settings
+    networks: Networks
+    memory: Memory
+    scanner: MalwareScanner
+    signer: Signer
+    webhooks: Webhooks
+    threads: Threads
+    clock: Clock
+    ids: IdSource
+    jitter: Jitter
+    observer: Observer
+    checkpoint: Checkpoint
+
+
+class Departing:
+    """The rooms of the way out."""
+
+    def __init__(self, house: House) -> None:
+        h, settings = house, house.settings
+        channels = h.networks.outbound
+        self._house = h
+        self.breakers = Breakers(policies=routes.breakers(settings))
+        self.departures = Departures(
+            webhooks=h.webhooks,
+            breakers=self.breakers,
+            policy=routes.follow_up(settings),
+            calendar=routes.calendar(settings, h.clock.now()),
+            clock=h.clock,
+            observer=h.observer,
+        )
+        self.planner = Planner(channels, self.breakers, routes.routing(settings), h.clock)
+        self.hearing = Hearing(
+            store=h.memory.outbound,
+            departures=self.departures,
+            clock=h.clock,
+            checkpoint=h.checkpoint,
+        )
+        self.desk = OutboundDesk(
+            store=h.memory.outbound,
+            planner=self.planner,
+            departures=self.departures,
+            recipients=Recipients(directories=h.networks.directories, channels=channels),
+            policy=routes.submission(settings),
+            zone=ZoneInfo(settings.calendar.zone),
+            clock=h.clock,
+            ids=h.ids,
+            checkpoint=h.checkpoint,
+        )
+
+    async def load(self) -> None:
+        """Take up what an earlier run had learnt of channels and peers."""
+        self.breakers.load(await self._house.memory.outbound.health())
+
+    def lanes(self) -> tuple[Lane, ...]:
+        """Return the hands of the way out."""
+        workers = self._house.settings.outbound.workers
+        return (
+            Lane(
+                name="dispatch",
+                kinds=(TaskKind.DISPATCH,),
+                do=self._sending().do,
+                workers=workers,
+                task_seconds=DISPATCH_SECONDS,
+                lease_seconds=DISPATCH_LEASE_SECONDS,
+            ),
+            Lane(
+                name="follow-up",
+                kinds=(TaskKind.FOLLOW_UP, TaskKind.QUESTION),
+                do=self._following().do,
+                workers=FOLLOWERS,
+            ),
+            Lane(
+                name="signal",
+                kinds=(TaskKind.SIGNAL,),
+                do=self._signalling().do,
+                workers=FOLLOWERS,
+            ),
+        )
+
+    def _sending(self) -> Sending:
+        h = self._house
+        channels = h.networks.outbound
+        committing = Committing(store=h.memory.outbound, departures=self.departures, clock=h.clock)
+        return Sending(
+            store=h.memory.outbound,
+            tasks=h.memory.tasks,
+            channels=channels,
+            planner=self.planner,
+            leaving=Leaving(
+                scanner=h.scanner,
+                scan_seconds=values.limits(h.settings).scan_seconds,
+                signer=h.signer,
+                blobs=h.memory.blobs,
+                threads=h.threads,
+                observer=h.observer,
+            ),
+            committing=committing,
+            trying=Trying(
+                committing=committing,
+                channels=channels,
+                questions=routes.questions(h.settings),
+                clock=h.clock,
+                jitter=h.jitter,
+                observer=h.observer,
+                checkpoint=h.checkpoint,
+            ),
+            clock=h.clock,
+            ids=h.ids,
+            jitter=h.jitter,
+            checkpoint=h.checkpoint,
+        )
+
+    def _following(self) -> Following:
+        h = self._house
+        return Following(
+            store=h.memory.outbound,
+            tasks=h.memory.tasks,
+            channels=h.networks.outbound,
+            departures=self.departures,
+            directory=h.networks.seos.directory,
+            questions=routes.questions(h.settings),
+            clock=h.clock,
+            jitter=h.jitter,
+            observer=h.observer,
+        )
+
+    def _signalling(self) -> Signalling:
+        h = self._house
+        return Signalling(
+            signals=h.networks.signals,
+            tasks=h.memory.tasks,
+            clock=h.clock,
+            jitter=h.jitter,
+            observer=h.observer,
+        )

@@ -1,0 +1,179 @@
+"""`depesha simulate ssev` and `email`: stand-ins for partners who try their own software.
+
+The partner gets a profile or a mailbox with keys; the other administration opens what it is sent
+and tells so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Final
+
+from depesha.ports import Clock, IdSource
+from depesha.simulators.authority import Authority, make_key
+from depesha.simulators.bodies import EMAIL, IZVOR, NETWORKS
+from depesha.simulators.country_mail import CountryMail
+from depesha.simulators.country_ssev import CountrySsev
+from depesha.simulators.interrupting import interruptible
+from depesha.simulators.simulate import OFFICE_SECONDS, YOU
+from depesha.simulators.tls import write_keys
+from depesha.simulators.wires import Wires
+
+_STEP: Final = 0.5
+
+
+async def simulate_network(
+    network: str,
+    folder: Path,
+    host: str,
+    port: int,
+    *,
+    say: Callable[[str], None],
+    clock: Clock,
+    ids: IdSource,
+) -> int:
+    """Run until Ctrl-C or SIGTERM; SOAP, or handing in mail, is on `port` (0: a free one)."""
+    stand = MailStand if network == EMAIL else SsevStand
+    with interruptible() as interrupted:
+        try:
+            async with AsyncExitStack() as stack:
+                made = stand(folder, host, clock, ids)
+                await made.start(stack, port)
+                for line in made.told():
+                    say(line)
+                while True:
+                    await clock.sleep(_STEP)
+                    await made.work(say)
+        except asyncio.CancelledError:
+            if not interrupted.is_set():
+                raise
+    return 0
+
+
+class _Stand:
+    """An authority and wires for one network."""
+
+    def __init__(self, folder: Path, host: str, clock: Clock, ids: IdSource) -> None:
+        self.folder = folder
+        self.clock = clock
+        self.ids = ids
+        self.bodies = tuple(replace(body, networks=NETWORKS) for body in (YOU, IZVOR))
+        self.wires = Wires(clock=clock, host=host)
+
+    @property
+    def trusted(self) -> Path:
+        """The authority's certificate."""
+        return self.folder / "ca" / "ca.cert.pem"
+
+    async def authority(self) -> Authority:
+        """Make the authority and write it down."""
+        now = self.clock.now()
+        made = await asyncio.to_thread(Authority.create, "Depesha Simulator CA", at=now)
+        await asyncio.to_thread(made.write, self.folder / "ca", at=now)
+        return made
+
+
+class SsevStand(_Stand):
+    """SSEV with a profile for the partner and one that opens what it gets."""
+
+    ssev: CountrySsev
+
+    async def start(self, stack: AsyncExitStack, port: int) -> None:
+        """Make keys, listen, and enter both bodies; the stack stops everything."""
+        authority = await self.authority()
+        self.ssev = CountrySsev(
+            folder=self.folder / "ssev",
+            authority=authority,
+            trusted=self.trusted,
+            wires=self.wires,
+            clock=self.clock,
+        )
+        server, stamper = [await asyncio.to_thread(make_key) for _ in range(2)]
+        await self.ssev.start(stack, self.ids, server, stamper, port)
+        for body in self.bodies:
+            identity = await asyncio.to_thread(
+                authority.issue,
+                f"{body.folder}.example",
+                eik=body.party.identifier,
+                at=self.clock.now(),
+            )
+            folder = self.folder / body.folder
+            keys = write_keys(identity, folder, body.folder, self.trusted)
+            self.ssev.join(body, identity.certificate_der, keys)
+
+    def told(self) -> tuple[str, ...]:
+        """What a partner needs to know."""
+        you, other = self.ssev.described()["logins"]
+        urls = self.ssev.urls
+        return (
+            f"SOAP             {urls.soap}",
+            f"Token server     {urls.oauth}",
+            f"API              {urls.api}, uploads {urls.upload}",
+            f"Administration   {other['name']}, EIK {other['eik']}, profile {other['profile_id']}",
+            f"You are          {you['name']}, EIK {you['eik']}, profile {you['profile_id']}",
+            f"  client id, OID {you['client_id']}, {you['oid']}",
+            f"  your key       {you['key']}",
+            f"  certificate    {you['certificate']}",
+            f"  trust          {self.trusted}",
+            "Messages you send are opened after a moment; Ctrl-C ends it.",
+        )
+
+    async def work(self, say: Callable[[str], None]) -> None:
+        """Open what came."""
+        state, profile = self.ssev.simulator.state, self.ssev.profiles[IZVOR.folder]
+        for message, copy in state.inbox(profile):
+            if copy.opened_at is None:
+                await self.clock.sleep(OFFICE_SECONDS)
+                await state.open_by_person(message.message_id, profile)
+                say(f"message {message.message_id} opened: {message.subject}")
+
+
+class MailStand(_Stand):
+    """A mail domain with a box for the partner and one that is watched."""
+
+    mail: CountryMail
+
+    async def start(self, stack: AsyncExitStack, port: int) -> None:
+        """Make keys, listen, and open both boxes; the stack stops everything."""
+        self._seen = 0
+        self.mail = CountryMail(
+            folder=self.folder / "mail",
+            authority=await self.authority(),
+            trusted=self.trusted,
+            wires=self.wires,
+            clock=self.clock,
+            ids=self.ids,
+        )
+        await self.mail.start(stack, (), port)
+        for body in self.bodies:
+            await asyncio.to_thread(self.mail.join, body, await asyncio.to_thread(make_key))
+
+    def told(self) -> tuple[str, ...]:
+        """What a partner needs to know."""
+        servers, you = self.mail.described(), self.mail.bodies[YOU.folder]
+        return (
+            f"Handing in       {servers['smtp']['url']}, STARTTLS, then a login",
+            f"Reading          {servers['imap']['url']}",
+            f"Administration   {IZVOR.party.name}, {IZVOR.address}",
+            f"You are          {YOU.party.name}, {YOU.address}",
+            f"  password       {you.box.password}",
+            f"  your key       {you.keys.key}",
+            f"  certificate    {you.keys.certificate}",
+            f"  trust          {self.trusted}",
+            "Letters that arrive are told here; Ctrl-C ends it.",
+        )
+
+    async def work(self, say: Callable[[str], None]) -> None:
+        """Tell what came."""
+        mails = self.mail.bodies[IZVOR.folder].box.mails
+        for mail in mails[self._seen :]:
+            headers = message_from_bytes(
+                mail.content.partition(b"\r\n\r\n")[0], policy=policy.default
+            )
+            say(f"a letter arrived, {len(mail.content):,} bytes: {headers['Subject']}")
+        self._seen = len(mails)
