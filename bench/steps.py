@@ -28,7 +28,7 @@ from depesha.adapters.signing import XmlSigner
 from depesha.adapters.system import NoCheckpoint, SystemClock, SystemIds, WorkerThreads
 from depesha.adapters.trust import CertificateJudge, TrustPolicy
 from depesha.adapters.verifying import XmlVerifier
-from depesha.app.gateway import peer_sentence
+from depesha.app.networks import peer_sentence
 from depesha.gateway import acknowledge
 from depesha.gateway.checks.chain import Chain
 from depesha.queue.opening import open_memory
@@ -107,7 +107,7 @@ class Stand:
             algorithm_for=lambda _: "rsa-sha1",
         )
         self.chain = Chain(
-            directory=self.directory,
+            directories={"seos": self.directory},
             store=memory.store,
             blobs=memory.blobs,
             scanner=scanner,

@@ -486,6 +486,16 @@ async def test_a_reference_given_twice_names_the_later_try(memory: Body) -> None
     assert found.id == out_id(2)
 
 
+async def test_a_try_made_again_with_the_same_bytes_is_still_found(memory: Body) -> None:
+    held = await sending(memory)
+    await memory.outbound.change(ended(1, A.DEFERRED, claim=held))
+    same = replace(try_of(1, 2), transport_id=try_of(1).transport_id, payload=try_of(1).payload)
+    await memory.outbound.change(replace(begun(1, 2), begin=same))
+    found = await memory.outbound.find_attempt("seos", same.transport_id)
+    assert found is not None
+    assert [one.transport_id for one in found.attempts] == [same.transport_id] * 2
+
+
 async def test_pages_follow_each_other_without_gap_or_overlap(memory: Body) -> None:
     for n in range(1, 8):
         await memory.outbound.submit(new_outbound(n))

@@ -21,7 +21,7 @@ FORMS = {
     "pkcs1": SealForm(pkcs1=True),
     "der": SealForm(der=True),
 }
-BITS = 400
+BITS = 220
 
 
 @pytest.fixture(params=FORMS)

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from depesha.app import serve
 from depesha.config import load
-from depesha.schemas.steps import Step
+from depesha.schemas.steps import AnyStep
 
 ORDERS = "CRASH_ORDERS"
 """Names the folder where orders may lie at any time: a file `STEP` that holds n, for the nth time
-from now on."""
+from now on. A relative name is one beside the settings file: so each gateway has orders of its own."""
 
 
 class KillAt:
@@ -32,7 +32,7 @@ class KillAt:
         self._orders = orders
         self._lock = threading.Lock()
 
-    def reached(self, step: Step) -> None:
+    def reached(self, step: AnyStep) -> None:
         """Die here, or return."""
         with self._lock:
             order = self._orders / step
@@ -47,7 +47,7 @@ class KillAt:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def place_order(orders: Path, step: Step, times: int = 1) -> None:
+def place_order(orders: Path, step: AnyStep, times: int = 1) -> None:
     """Order the death; whoever looks sees a whole order or none."""
     beside = orders / f"{step}.new"
     beside.write_text(f"{times}\n", "ascii")
@@ -58,8 +58,9 @@ def main() -> None:
     """Serve until told to stop, or killed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-c", type=Path, required=True, dest="settings")
-    settings = load(parser.parse_args().settings)
-    asyncio.run(serve(settings, KillAt(Path(os.environ[ORDERS]))))
+    path = parser.parse_args().settings
+    orders = path.parent / os.environ[ORDERS]
+    asyncio.run(serve(load(path), KillAt(orders)))
 
 
 if __name__ == "__main__":

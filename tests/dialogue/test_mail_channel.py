@@ -598,6 +598,6 @@ async def test_a_letter_of_a_person_is_a_document_with_an_identity_of_its_own(st
     await stand.b.poll()
     again = stand.b.heard.arrivals[1].envelope
     assert again is not None
-    assert again.document == envelope.document
+    assert (again.document, again.transport_id) == (envelope.document, envelope.transport_id)
     await stand.a.poll()
     assert [one.status for one in stand.a.heard.notices] == [DocumentStatus.WAITING] * 2

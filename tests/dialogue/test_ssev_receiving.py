@@ -240,7 +240,9 @@ async def test_what_soap_cannot_open_comes_by_rest_and_expired_links_are_made_an
         assert (report.documents, report.parked) == (0, 1)
         assert house.parked[-1] == (f"ssev:{message.message_id}", "LINK_EXPIRED")
         assert opened_at(plain, message.message_id)
-        plain.ssev.quirks = SsevQuirks(cut_downloads=1, cut_after=3000, corrupt_downloads=1)
+        plain.ssev.quirks = SsevQuirks(
+            dead_links=1, cut_downloads=1, cut_after=3000, corrupt_downloads=1
+        )
         assert (await channel.receiver.poll(house)).documents == 1
         assert house.file(house.arrivals[0]) == CONTENT
 

@@ -13,7 +13,7 @@ import pytest
 from depesha.schemas.answer import DocumentStatus
 from depesha.schemas.envelope import RegistrationNumber
 from depesha.schemas.lifecycle import InboundState
-from depesha.schemas.steps import Step
+from depesha.schemas.steps import AnyStep, Step
 from tests.support.house import House
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class DiesAt:
     def __init__(self, step: Step) -> None:
         self._step: Step | None = step
 
-    def reached(self, step: Step) -> None:
+    def reached(self, step: AnyStep) -> None:
         if step is self._step:
             self._step = None
             raise Death

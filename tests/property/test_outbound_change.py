@@ -24,7 +24,7 @@ from depesha.schemas.outbound_lifecycle import (
     OutboundState,
     Owner,
 )
-from depesha.schemas.outbound_owner import OWNING, OwningTask, owning_kind, upkeep
+from depesha.schemas.outbound_owner import OWNING, OwningTask, owner_due, owning_kind, upkeep
 from tests.support.outbound import NOW, attempt, dispatch
 
 S, E, A = OutboundState, OutboundEvent, AttemptOutcome
@@ -337,6 +337,25 @@ def test_a_clear_end_is_not_made_unclear() -> None:
     for outcome in (A.DEFERRED, A.REFUSED, A.ABSENT, A.ACCEPTED, A.DELIVERED):
         one = apply_outbound(settled(outcome), change(settle=unclear)).message.attempts[0]
         assert (one.outcome, one.reference) == (outcome, "17")
+
+
+def test_questions_are_counted_anew_where_a_person_wants_it() -> None:
+    asked = document(state=S.PARKED, attempts=(attempt(outcome=A.UNCLEAR, times_asked=7),))
+    again = Settlement(attempt="attempt-1", outcome=A.UNCLEAR, asked_from_zero=True)
+    word = OutboundWord(event=E.UNCLEAR, attempt="attempt-1")
+    after = apply_outbound(asked, change(word=word, settle=again)).message
+    assert (after.state, after.attempts[0].times_asked) == (S.UNCLEAR, 0)
+    more = replace(again, asked_from_zero=False, asked=True)
+    assert apply_outbound(after, change(settle=more)).message.attempts[0].times_asked == 1
+
+
+def test_a_persons_yes_calls_the_next_step() -> None:
+    yes = change(fallback_confirmed=True)
+    assert owner_due(yes, S.DEFERRED) == NOW
+    later = NOW + timedelta(days=1)
+    assert owner_due(replace(yes, dispatch_at=later), S.DEFERRED) == later
+    assert owner_due(change(), S.DEFERRED) is None
+    assert owner_due(yes, S.PARKED) is None
 
 
 def test_a_persons_ruling_holds_for_every_try() -> None:

@@ -18,11 +18,11 @@ from depesha.gateway.followup import (
     FollowUpPolicy,
     LookAgain,
     NothingToDo,
-    Question,
     Telephone,
     Thresholds,
     follow_up,
 )
+from depesha.schemas.outbound import Question
 from depesha.schemas.outbound_lifecycle import OWNERS, OutboundState, Owner
 from depesha.schemas.outbound_sentences import say
 from depesha.schemas.sentences import LANGUAGES

@@ -97,8 +97,8 @@ class Land(Country):
         )
         self._own = own
 
-    def _plan_gateway(self, body: Body, files: KeyFiles) -> GatewayProcess:
-        process = super()._plan_gateway(body, files)
+    async def _plan_gateway(self, body: Body, files: KeyFiles) -> GatewayProcess:
+        process = await super()._plan_gateway(body, files)
         process.plan = replace(process.plan, settings=self._own[body.folder])
         return process
 

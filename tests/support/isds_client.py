@@ -57,9 +57,7 @@ class Stand:
         )
 
 
-def office(
-    isds: IsdsSimulator, box: Box, threads: WorkerThreads, password: str = "heslo"
-) -> Office:
+def office(isds: IsdsSimulator, box: Box, threads: WorkerThreads, password: str = "") -> Office:
     login = Login(
         kind=LoginKind.PASSWORD,
         box_id=box.box_id,

@@ -78,10 +78,11 @@ class OutboundBody:
     limits: SubmissionLimits = field(default_factory=SubmissionLimits)
 
     def __post_init__(self) -> None:
+        self.ids = SystemIds(self.clock)
         self.outbox = MemoryOutbox(
             state=self.state,
             clock=self.clock,
-            ids=SystemIds(self.clock),
+            ids=self.ids,
             observer=self.observer,
             judge=self._judge,
             explained=lambda dispatch, language: explain(plan_of(dispatch), language),
@@ -116,7 +117,7 @@ class OutboundBody:
         sent = fictional.dispatch(sender=OWN)
         tried = (fictional.attempt(),)
         message = OutboundMessage(
-            id=SystemIds(self.clock).message_id(),
+            id=self.ids.message_id(),
             state=state,
             dispatch=sent,
             contents=tuple(fictional.content(file) for file in sent.files),

@@ -29,7 +29,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
-        body = json.loads(self.rfile.read(length)) if length else None
+        data = self.rfile.read(length)
+        typed = self.headers.get("Content-Type", "")
+        body = json.loads(data) if length and "json" in typed else data or None
         line = f"{self.command} {self.path}"
         self.server.asked.append((line, self.headers.get("Authorization", ""), body))
         missing = (404, {"title": "Not found", "detail": "no such message"})

@@ -86,7 +86,6 @@ def test_an_empty_inbox_says_so(ask: Ask, stub: Stub) -> None:
         (["inbox"], "GET /api/v1/inbox", {"items": [MESSAGE], "next": ""}),
         (["show", ID], f"GET /api/v1/messages/{ID}", MESSAGE),
         (["held", "list"], "GET /api/v1/held", {"items": [MESSAGE], "next": ""}),
-        (["parked", "list"], "GET /api/v1/parked", {"items": []}),
         (["parked", "retry", "4"], "POST /api/v1/parked/4/retry", {"task_id": 4}),
         (
             ["held", "release", ID, "--reason", "x"],
@@ -135,6 +134,7 @@ def test_parked_work_is_listed_and_retried(ask: Ask, stub: Stub) -> None:
     task = {"task_id": 4, "kind": "NOTICE", "message_id": ID, "reason": "refused"}
     task |= {"parked_at": "2026", "attempts": 13}
     stub.answers["GET /api/v1/parked"] = (200, {"items": [task]})
+    stub.answers["GET /api/v1/outbox"] = (200, {"items": []})
     stub.answers["POST /api/v1/parked/4/retry"] = (200, {})
     assert "NOTICE" in ask("parked", "list")[1]
     assert ask("parked", "retry", "4")[1] == "Task 4 is due now.\n"

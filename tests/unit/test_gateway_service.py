@@ -135,8 +135,8 @@ class FullDisk(OneTask):
         self.asked += 1
         raise StorageError("the disk is full")
 
-    async def wait(self, seconds: float) -> None:
-        await asyncio.sleep(min(seconds, 0.01))
+    async def wait(self, _seconds: float, _kinds: object = ()) -> None:
+        await asyncio.sleep(min(_seconds, 0.01))
 
 
 async def test_work_that_cannot_be_claimed_is_not_asked_for_without_pause() -> None:

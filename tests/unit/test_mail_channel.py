@@ -234,7 +234,7 @@ def test_a_partner_stands_once_in_the_settings() -> None:
         "submission": {"host": "h"},
     }
     one = {"identifier": "1", "name": "B", "address": "b@b.example"}
-    assert EmailSettings(**usual, partners=(one,)).partners[0].language == ""
+    assert EmailSettings(**(usual | {"partners": (one,)})).partners[0].language == ""
     for other in ({**one, "address": "c@b.example"}, {**one, "identifier": "2"}):
         with pytest.raises(ValidationError):
-            EmailSettings(**usual, partners=(one, other))
+            EmailSettings(**(usual | {"partners": (one, other)}))

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -199,16 +200,26 @@ async def test_mended_bytes_are_not_taken_for_the_damaged_ones(
     path.write_bytes(b"torn!")
     os.utime(path, (START.timestamp(), START.timestamp()))
     old(clock)
-    put_at, putter = FileBlobs.put_at, threading.Thread(target=memory.blobs.put, args=(b"whole",))
+    have, put_at = FileBlobs._have, FileBlobs.put_at
+    decided, looked = threading.Event(), threading.Event()
+
+    def paused(blobs: FileBlobs, *args: Any, **more: Any) -> bool:
+        found = have(blobs, *args, **more)
+        decided.set()
+        looked.wait(5)
+        return found
 
     def slow(blobs: FileBlobs, name: Digest) -> object:
         seen = put_at(blobs, name)
-        if not putter.is_alive():
-            putter.start()
-            putter.join(0.2)  # it cannot come between this look and the removal
+        looked.set()
+        putter.join(0.3)  # whole bytes must not come between this look and the removal
         return seen
 
+    monkeypatch.setattr(FileBlobs, "_have", paused)
     monkeypatch.setattr(FileBlobs, "put_at", slow)
+    putter = threading.Thread(target=memory.blobs.put, args=(b"whole",))
+    putter.start()
+    assert decided.wait(5)
     assert await memory.sweeper.sweep() == 1
     putter.join(5)
     assert path.read_bytes() == b"whole"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 ANSWERED = frozenset({"REGISTERED", "STOPPED", "CLOSED"})
 UNANSWERED = frozenset({*FOR_A_PERSON, "DECLINED", "RETURNED"})
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _QUIET_SECONDS = 2.0
 """Progress is shown for what takes longer."""
 _LOOK_SECONDS = 1.0
@@ -85,6 +87,8 @@ def send(
     """  # noqa: D301 -- click's own mark for lines to be left as they are
     from depesha.adapters.system import SystemClock
 
+    if key is not None and not _KEY.fullmatch(key):
+        raise click.UsageError("--key takes 1 to 255 visible ASCII characters")
     clock = SystemClock()
     words = _words(day, **said)
     try:

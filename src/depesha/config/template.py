@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 
+from depesha.config.template_networks import EMAIL, SSEV
+
 _TEMPLATE = """\
 # Settings of a Depesha gateway. Every key is named here; a line that begins with "# " and a key
 # shows the default. An unknown key stops the start and is told with its line.
@@ -185,7 +187,7 @@ def render_default(  # one argument a key
         certificate=_quoted(certificate),
         key=_quoted(key),
         trusted="[" + ", ".join(_quoted(one) for one in trusted) + "]",
-        networks=networks or _NETWORKS,
+        networks=networks or _NETWORKS + SSEV + EMAIL,
     )
 
 
@@ -207,6 +209,10 @@ _NETWORKS = """\
 # plain_http = false                       # true: partners without TLS too; for demonstrations
 # connect_seconds = 15.0
 # notice_seconds = 120.0                   # from the call of a partner to the end of its answer
+# send_seconds = 600.0                     # a whole submission, large files included
+# inquire_seconds = 60.0                   # a status question; a look at the register
+# send_bytes = 10485760                    # largest message on the wire; 0: no limit
+# send_bytes_to = {}                       # another limit for a partner, by its register GUID
 # answer_bytes = 4194304
 # body_bytes = 0                           # largest HTTP body; 0: message_bytes of [limits]
 # concurrency = 64                         # calls handled at once; further callers wait

@@ -170,7 +170,7 @@ def _outcome(one: Attempt, settlement: Settlement, change: OutboundChange) -> At
         blame=settlement.blame,
         document_refused=settlement.document_refused,
         reference=settlement.reference or one.reference,
-        times_asked=one.times_asked + settlement.asked,
+        times_asked=0 if settlement.asked_from_zero else one.times_asked + settlement.asked,
     )
 
 

@@ -60,10 +60,14 @@ def owning_kind(state: OutboundState) -> TaskKind | None:
 
 
 def owner_due(change: OutboundChange, state: OutboundState) -> datetime | None:
-    """Return when the change wishes the owner of the state it leads to, to act; None: at once."""
+    """Return when a change wants the owner of the state it leads to to act; None: no wish.
+
+    A person's yes to a fallback moves no state, and the next step is wanted for it at once.
+    """
     kind = owning_kind(state)
     if kind is TaskKind.DISPATCH:
-        return change.dispatch_at
+        yes = change.evidence.at if change.fallback_confirmed else None
+        return change.dispatch_at or yes
     return change.follow_up_at if kind is TaskKind.FOLLOW_UP else None
 
 

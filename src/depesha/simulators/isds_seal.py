@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 import threading
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from asn1crypto import cms, core, tsp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -21,18 +20,21 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from depesha.simulators.authority import Authority, make_key
 from depesha.simulators.isds_cms import (
+    DATA,
+    SHA256,
+    TST_INFO,
     Hashing,
-    asn1,
-    digest_algorithm,
+    Signer,
     flipped,
-    signer_info,
-    stamp_attribute,
+    oid,
+    stamp_token,
+    tlv,
     write_ber,
     write_der,
 )
 from depesha.simulators.isds_pieces import Pieces, chunks
 
-_POLICY: Final = "1.3.6.1.4.1.99999.2"
+_POLICY: Final = oid("1.3.6.1.4.1.99999.2")
 _DAYS: Final = 1825
 
 
@@ -67,14 +69,14 @@ class Sealer:
     def __init__(self, *, at: datetime, keys: SealKeys | None = None) -> None:
         keys = keys or SealKeys.make()
         self.authority = Authority.create("Zkušební autorita ISDS", at=at, key=keys.authority)
-        self._seal_key = keys.seal
-        self._stamp_key = keys.stamps
         self.seal_certificate = _certificate(
             self.authority, keys.seal, "Zkušební pečeť ISDS", at, stamps=False
         )
         self.stamp_certificate = _certificate(
             self.authority, keys.stamps, "Zkušební razítko ISDS", at, stamps=True
         )
+        self._seal = Signer(keys.seal, self.seal_certificate)
+        self._stamps = Signer(keys.stamps, self.stamp_certificate)
         self._serial = 0
         self._lock = threading.Lock()
 
@@ -96,40 +98,17 @@ class Sealer:
         with self._lock:
             self._serial += 1
             serial = self._serial
-        info: bytes = tsp.TSTInfo(
-            {
-                "version": "v1",
-                "policy": _POLICY,
-                "message_imprint": {
-                    "hash_algorithm": {"algorithm": "sha256"},
-                    "hashed_message": digest,
-                },
-                "serial_number": serial,
-                "gen_time": at.replace(microsecond=0),
-            }
-        ).dump()
-        signer = signer_info(
-            self._stamp_key,
-            self.stamp_certificate,
-            "tst_info",
-            hashlib.sha256(info).digest(),
-            at,
-            pkcs1=True,
+        info = tlv(
+            0x30,
+            b"\x02\x01\x01"
+            + _POLICY
+            + tlv(0x30, SHA256 + tlv(0x04, digest))
+            + tlv(0x02, b"\x01" + serial.to_bytes(4, "big"))
+            + tlv(0x18, at.astimezone(UTC).strftime("%Y%m%d%H%M%SZ").encode()),
         )
-        signed = cms.SignedData(
-            {
-                "version": "v3",
-                "digest_algorithms": [digest_algorithm()],
-                "encap_content_info": {
-                    "content_type": "tst_info",
-                    "content": core.ParsableOctetString(info),
-                },
-                "certificates": [asn1(self.stamp_certificate)],
-                "signer_infos": [signer],
-            }
-        )
-        made: bytes = cms.ContentInfo({"content_type": "signed_data", "content": signed}).dump()
-        return made
+        imprint = hashlib.sha256(info).digest()
+        signer = self._stamps.info(TST_INFO, imprint, at, pkcs1=True)
+        return stamp_token(info, signer, self._stamps.certificate)
 
     def seal(
         self,
@@ -146,25 +125,23 @@ class Sealer:
         digest = hashlib.sha256()
         for chunk in chunks(content):
             digest.update(chunk)
-        signer = signer_info(
-            self._seal_key,
-            self.seal_certificate,
-            "data",
+
+        def stamp(signature: bytes) -> bytes:
+            token = self.stamp(hashlib.sha256(signature).digest(), at)
+            return flipped(token) if form.bad_stamp else token
+
+        signer = self._seal.info(
+            DATA,
             digest.digest(),
             at,
             pkcs1=form.pkcs1,
+            stamp=None if form.stampless else stamp,
+            spoil=flipped if form.bad_signature else None,
         )
-        if not form.stampless:
-            imprint = hashlib.sha256(signer["signature"].native).digest()
-            token = self.stamp(imprint, at)
-            token = flipped(token) if form.bad_stamp else token
-            signer["unsigned_attrs"] = cms.CMSAttributes([stamp_attribute(token)])
-        if form.bad_signature:
-            signer["signature"] = flipped(signer["signature"].native)
         with path.open("wb") as file:
             writer = Hashing(file)
             write = write_der if form.der else write_ber
-            write(writer, written or content, asn1(self.seal_certificate).dump(), signer.dump())
+            write(writer, written or content, self._seal.certificate, signer)
         return writer.digest.hexdigest()
 
 

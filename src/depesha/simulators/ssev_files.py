@@ -125,7 +125,8 @@ class Files:
 
     def link(self, blob: Blob, *, in_message: bool) -> Link:
         """Make a new link, alive for an hour from now (facts 3.1)."""
-        life = timedelta(seconds=self._oddity.quirks.link_seconds)
+        dead = self._oddity.spend("dead_links")
+        life = timedelta(seconds=0 if dead else self._oddity.quirks.link_seconds)
         link = Link(
             token=self._ids.secret(),
             blob_id=blob.blob_id,

@@ -88,6 +88,8 @@ class SsevQuirks:
 
     token_seconds: int = 3600
     link_seconds: int = 3600
+    dead_links: int = 0
+    """Links that have expired already when they are given out."""
     scanner_late: bool = False
     """Every file is `NotSure`."""
     scanner_off: bool = False

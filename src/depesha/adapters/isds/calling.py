@@ -230,8 +230,8 @@ class Session:
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             self._stopped_by = status
             raise LoginRefusedError(status)
-        self._proved = True
         if status == HTTPStatus.OK:
+            self._proved = True
             return
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
             raise OutageError(await self._fault(response))

@@ -60,8 +60,6 @@ class Watched:
 
     sent_at: datetime
     next_at: datetime
-    opened: bool = False
-    """Seen opened; the gateway did not know its try yet."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -236,25 +236,32 @@ class SsevNetwork:
     async def inbox(self, since: datetime | None) -> tuple[Row, ...]:
         """Return the unopened messages, and since a moment the opened ones too; opens nothing.
 
-        SOAP rows tell the sender; those of REST do not.
+        By SOAP, whose rows tell the sender; by REST, whose rows do not, only where that is all
+        there is, or where messages may be opened unchecked.
         """
+        pages, soap, rest = self._settings.lookup_pages, self.soap, self.rest
 
-        def wanted(row: Row) -> bool:
-            return row.received_at is None or (since is not None and row.received_at >= since)
-
-        return await self._either(
-            lambda soap: _read(
-                self._settings.lookup_pages,
-                lambda page: soap.inbox(only_new=since is None, page=page + 1),
-                # Sorted by sending there: an opened one that was sent later may follow.
+        async def by_soap(client: SsevSoapClient) -> tuple[Row, ...]:
+            return await _read(
+                pages,
+                lambda page: client.inbox(only_new=since is None, page=page + 1),
+                # Opened ones are sorted by their sending there (facts 7.6).
                 lambda row: row.received_at is None or (since is not None and row.sent_at >= since),
-            ),
-            lambda rest: _read(
-                self._settings.lookup_pages,
-                lambda page: rest.inbox(offset=page * self._rest_page()),
-                wanted,
-            ),
-        )
+            )
+
+        async def by_rest(client: SsevRestClient) -> tuple[Row, ...]:
+            return await _read(
+                pages,
+                lambda page: client.inbox(offset=page * self._rest_page()),
+                # And here by their opening (facts 3.5).
+                lambda row: (
+                    row.received_at is None or (since is not None and row.received_at >= since)
+                ),
+            )
+
+        if soap is not None and not (rest is not None and self._settings.open_unchecked):
+            return await by_soap(soap)
+        return await self._either(by_soap, by_rest)
 
     def _rest_page(self) -> int:
         return 0 if self._settings.rest is None else self._settings.rest.page_size

@@ -17,7 +17,7 @@ CREATE TABLE outbound (
 
 CREATE INDEX outbound_by_state ON outbound (state, id);
 
--- What never changes, in rows of its own: a step that rewrote it would write three times as much.
+-- What never changes, in rows of its own: rewriting it with each step costs half as much log again.
 CREATE TABLE outbound_submissions (
   row INTEGER PRIMARY KEY REFERENCES outbound (row),
   body BLOB NOT NULL                    -- JSON: dispatch and contents
