@@ -30,6 +30,7 @@ UNREADABLE: Final = (
     x509.DuplicateExtension,
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
+    TypeError,  # a name whose value is of a kind that names never have
 )
 """What the library raises for bytes that are no certificate, or a broken one."""
 _BEGIN: Final = re.compile(rb"-----BEGIN ")

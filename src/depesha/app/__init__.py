@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
     from depesha.adapters.doctor import Diagnosis
     from depesha.config import Settings
-    from depesha.ports import Checkpoint
+    from depesha.ports import Checkpoint, Clock
 
 
-async def serve(settings: Settings, checkpoint: Checkpoint | None = None) -> None:
+async def serve(
+    settings: Settings, checkpoint: Checkpoint | None = None, clock: Clock | None = None
+) -> None:
     """Run one gateway until SIGTERM or SIGINT; raises `DepeshaError` where it cannot start."""
     from depesha.app.gateway import Gateway  # noqa: PLC0415 - half a second other commands spare
 
@@ -24,7 +26,7 @@ async def serve(settings: Settings, checkpoint: Checkpoint | None = None) -> Non
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with Gateway(settings, checkpoint) as gateway:
+    async with Gateway(settings, checkpoint, clock) as gateway:
         await gateway.run(stop)
 
 

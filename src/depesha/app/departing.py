@@ -22,6 +22,7 @@ from depesha.gateway.service import DISPATCH_LEASE_SECONDS, DISPATCH_SECONDS, La
 from depesha.gateway.signals import Signalling
 from depesha.gateway.trying import Trying
 from depesha.schemas.message import TaskKind
+from depesha.schemas.route import Circuit
 
 if TYPE_CHECKING:
     from depesha.app.networks import Networks
@@ -98,7 +99,11 @@ class Departing:
 
     async def load(self) -> None:
         """Take up what an earlier run had learnt of channels and peers."""
-        self.breakers.load(await self._house.memory.outbound.health())
+        health = await self._house.memory.outbound.health()
+        self.breakers.load(health)
+        for one in health:
+            if not one.peer and one.circuit is not Circuit.CLOSED:
+                self._house.observer.circuit(one.network, str(one.circuit))
 
     def lanes(self) -> tuple[Lane, ...]:
         """Return the hands of the way out."""

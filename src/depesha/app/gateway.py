@@ -67,13 +67,15 @@ from depesha.monitoring.observer import LiveObserver
 from depesha.monitoring.server import Operators
 from depesha.queue.opening import open_memory
 from depesha.schemas import outbound_sentences, sentences
+from depesha.schemas.outbound import SignalKind
+from depesha.schemas.outbound_events import DISPATCH_EVENTS
 from depesha.schemas.sentences import sentence
 
 if TYPE_CHECKING:
     from depesha.adapters.seos.settings import SeosSettings
     from depesha.app.trust import Trust
     from depesha.config import Settings
-    from depesha.ports import Checkpoint
+    from depesha.ports import Checkpoint, Clock
     from depesha.queue.opening import Memory
 
 WORKERS = 8
@@ -81,17 +83,26 @@ WORKERS = 8
 SHRED_SECONDS = 3600.0
 REGISTER_SECONDS = 5.0
 """How long the first answer of a participants' register is waited for at start."""
+ALL_EVENTS = frozenset(
+    (*EVENTS.values(), *DISPATCH_EVENTS.values(), *(str(kind) for kind in SignalKind))
+)
+"""What a webhook hears that names no events."""
 SWEEP_SECONDS = 24 * 3600.0
 
 
 class Gateway:
     """One running gateway. `async with Gateway(settings) as gateway: await gateway.run(stop)`."""
 
-    def __init__(self, settings: Settings, checkpoint: Checkpoint | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        checkpoint: Checkpoint | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self._settings = settings
         self._checkpoint = checkpoint or NoCheckpoint()
         self._stack = AsyncExitStack()
-        self._clock = SystemClock()
+        self._clock = clock or SystemClock()
         self._ids = SystemIds(self._clock)
         self._jitter = SystemJitter()
         self._bell = Bell()
@@ -225,6 +236,7 @@ class Gateway:
                 checkpoint=self._checkpoint,
             )
         )
+        self._submitter = self._make_submitter()
         self._inbound = Inbound(
             chain=chain,
             store=memory.store,
@@ -302,7 +314,7 @@ class Gateway:
             ),
         )
 
-    def _submitter(self) -> Submitter:
+    def _make_submitter(self) -> Submitter:
         return Submitter(
             outbox=self._departing.desk,
             own=values.own_party(self._settings),
@@ -321,7 +333,7 @@ class Gateway:
         folder.mkdir(parents=True, exist_ok=True)
         return OutboxFolder(
             folder,
-            submitter=self._submitter(),
+            submitter=self._submitter,
             threads=self._threads,
             clock=self._clock,
             observer=self._observer,
@@ -341,7 +353,7 @@ class Gateway:
                 name=f"webhook{number}",
                 url=hook.url,
                 secret=secret(env=hook.secret_env, file=hook.secret_file) or "",
-                events=frozenset(hook.events) or frozenset(EVENTS.values()),
+                events=frozenset(hook.events) or ALL_EVENTS,
                 plain_http=hook.plain_http,
             )
             for number, hook in enumerate(self._settings.registry.webhooks, start=1)
@@ -422,7 +434,7 @@ class Gateway:
                 settings=RegistryApiSettings(),
                 sending=RegistrySending(
                     outbox=self._departing.desk,
-                    submitter=self._submitter(),
+                    submitter=self._submitter,
                     explained=explain,
                     as_text=as_text,
                     profile=self._profiles().of,

@@ -55,6 +55,7 @@ M = TypeVar("M", bound=BaseModel)
 
 PEER_LANGUAGE = "bg"
 """Of what SEOS and SSEV peers are told of a finding."""
+DAY = 24 * 3600.0
 MAIL_PLACE = "email-places.json"
 
 
@@ -247,6 +248,7 @@ class Networks:
                     job=lambda: receiver.poll(intake),
                 )
             )
+            found.append(Clockwork(name="ssev-profiles", seconds=DAY, job=ssev.directory.refresh))
         if mail is None or self.mail_settings is None:
             return tuple(found)
         if mail.receiver is not None and self.mail_settings.mailbox is not None:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import click
 
 from depesha import __version__
-from depesha.cli.evidence import evidence
+from depesha.cli.evidence import evidence, proof
 from depesha.cli.instance import doctor, init, serve
 from depesha.cli.messages import held, inbox, parked, show
 from depesha.cli.outbound import decide, explain_route, outbox
@@ -47,7 +47,7 @@ def depesha() -> None:
 
 
 _EVERYDAY = (inbox, send, outbox, show, held, parked, decide, explain_route)
-for _command in (init, serve, demo, simulate, doctor, *_EVERYDAY, token, evidence):
+for _command in (init, serve, demo, simulate, doctor, *_EVERYDAY, token, proof, evidence):
     depesha.add_command(_command)
 
 

@@ -77,9 +77,9 @@ class Api:
         }
         return _json(self._ask("POST", path, form, headers, seconds=_UPLOAD_SECONDS))
 
-    def raw(self, path: str) -> bytes:
-        """Return the bytes at `path`."""
-        return self._ask("GET", path, None)
+    def raw(self, path: str, language: str = "") -> bytes:
+        """Return the bytes at `path`, in a language where there are several."""
+        return self._ask("GET", path, None, {"Accept-Language": language} if language else None)
 
     def _ask(
         self,

@@ -1,4 +1,4 @@
-"""Commands about evidence: export a message's pack, verify one offline with no gateway at all."""
+"""Commands about evidence: a message's pack, its printable proof, verifying a pack offline."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from depesha.cli.client import Api, api_options, segment
 if TYPE_CHECKING:
     from depesha.schemas.pack import PackReport
 
+LANGUAGES = ("bg", "cs", "uk", "en")
 _KEY = re.compile(r"[0-9a-f]{64}")
 _json = click.option("--json", "machine", is_flag=True, help="Print JSON.")
 
@@ -31,15 +32,7 @@ def evidence() -> None:
 @click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
 def export(*, api: Api, message_id: str, out: Path | None) -> None:
     """Export the evidence pack of a message, to a file or to standard output."""
-    pack = api.raw(f"/messages/{segment(message_id)}/evidence")
-    if out is None:
-        sys.stdout.buffer.write(pack)
-        return
-    try:
-        out.write_bytes(pack)
-    except OSError as error:
-        raise click.FileError(str(out), hint=error.strerror) from None
-    click.echo(f"{out}: {len(pack)} bytes", err=True)
+    _written(api.raw(f"/messages/{segment(message_id)}/evidence"), out)
 
 
 @evidence.command()
@@ -67,6 +60,28 @@ def verify(*, file: BinaryIO, key: tuple[str, ...], machine: bool) -> None:
     if not report.trusted:
         click.echo("The pack agrees with itself; --key names whose it must be.")
         output.pairs(("sealed by", one) for one in report.keys)
+
+
+@click.command()
+@api_options
+@click.argument("message_id", metavar="ID")
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
+@click.option("--language", type=click.Choice(LANGUAGES), help="Of the page.")
+def proof(*, api: Api, message_id: str, out: Path | None, language: str | None) -> None:
+    """Print the proof that a document was sent, or received, as one HTML page to be printed."""
+    _written(api.raw(f"/messages/{segment(message_id)}/proof", language or ""), out)
+
+
+def _written(data: bytes, out: Path | None) -> None:
+    """Write to a file, or to standard output."""
+    if out is None:
+        sys.stdout.buffer.write(data)
+        return
+    try:
+        out.write_bytes(data)
+    except OSError as error:
+        raise click.FileError(str(out), hint=error.strerror) from None
+    click.echo(f"{out}: {len(data)} bytes", err=True)
 
 
 def _key(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from depesha.gateway.signals import on_circuits, signal_tasks
 from depesha.schemas.message import NewTask, TaskKind
-from depesha.schemas.outbound_lifecycle import OutboundState
+from depesha.schemas.outbound_events import DISPATCH_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,25 +21,7 @@ if TYPE_CHECKING:
     from depesha.gateway.followup import FollowUpPolicy
     from depesha.ports import Clock, Observer, Webhooks
     from depesha.schemas.outbound import OutboundChange, OutboundMessage, Settlement, Signal
-
-OUTBOUND_EVENTS = {
-    state: f"dispatch.{state.value.lower()}"
-    for state in (
-        OutboundState.ACCEPTED,
-        OutboundState.DELIVERED,
-        OutboundState.DEFERRED,
-        OutboundState.UNCLEAR,
-        OutboundState.PARKED,
-        OutboundState.UNDELIVERABLE,
-        OutboundState.RETURNED,
-        OutboundState.REGISTERED,
-        OutboundState.DECLINED,
-        OutboundState.STOPPED,
-        OutboundState.CLOSED,
-    )
-}
-"""Names of the events that webhooks may ask for."""
-OUTBOUND_STATES = {event: state for state, event in OUTBOUND_EVENTS.items()}
+    from depesha.schemas.outbound_lifecycle import OutboundState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +45,7 @@ class Departures:
                 )
                 for name in self.webhooks.listeners(event)
             )
-            for state, event in OUTBOUND_EVENTS.items()
+            for state, event in DISPATCH_EVENTS.items()
         }
 
     def first_look(self, message: OutboundMessage, change: OutboundChange) -> datetime:

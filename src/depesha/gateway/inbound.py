@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         Observer,
         Reply,
     )
+    from depesha.schemas.envelope import Party
     from depesha.schemas.facts import Arrival
     from depesha.schemas.message import Message
     from depesha.schemas.outbound import TryReport
@@ -175,7 +176,12 @@ class Inbound:
             at=now,
             message_id=first.id,
             actor=_peer(arrival),
-            facts={"by": repeat.by, "original": arrival.original, "state": first.state},
+            facts={
+                "by": repeat.by,
+                "network": arrival.network,
+                "original": arrival.original,
+                "state": first.state,
+            },
             wire=wire,
         )
         if repeat.by == "content" and envelope is not None:
@@ -246,7 +252,7 @@ class Inbound:
                 kind=kind,
                 at=self._clock.now(),
                 message_id=message.id if message is not None else None,
-                actor=f"peer:{word.sender.guid or ''}",
+                actor=peer_actor(word.sender),
                 facts={
                     "word": type(word).__name__,
                     "original": word.original,
@@ -261,9 +267,14 @@ class Inbound:
         return wire
 
 
+def peer_actor(party: Party) -> str:
+    """Return a sender as the journal names it: by its GUID where its network gives it one."""
+    return f"peer:{party.guid or party.identifier}"
+
+
 def _peer(arrival: Arrival) -> str:
     envelope = arrival.envelope
-    return f"peer:{envelope.sender.guid or ''}" if envelope is not None else "peer:"
+    return peer_actor(envelope.sender) if envelope is not None else "peer:"
 
 
 def _first_state(examination: Examination) -> InboundState:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, assert_never
 from depesha.errors import StorageError
 from depesha.gateway import acknowledge, retry
 from depesha.gateway.checks.chain import Chain, Examination, Result
-from depesha.gateway.departures import OUTBOUND_STATES
 from depesha.gateway.inbound import _verdict_line
 from depesha.gateway.tasks import QUARANTINE_AFTER, STATES, documents_of, notices
 from depesha.schemas.answer import DocumentStatus
@@ -29,6 +28,7 @@ from depesha.schemas.message import (
     NewTask,
     TaskKind,
 )
+from depesha.schemas.outbound_events import EVENT_STATES
 from depesha.schemas.outcome import Deferred, Delivered, Outcome, Refused, Unclear
 from depesha.schemas.steps import Step
 
@@ -312,7 +312,7 @@ class Labour:
         name = claim.payload["event"]
         now = self._clock.now()
         # Of the event, not of this moment: a repeat under the same id must be the same.
-        state = STATES.get(name) or OUTBOUND_STATES.get(name)
+        state = STATES.get(name) or EVENT_STATES.get(name)
         event = {
             "type": name,
             "timestamp": claim.created_at.isoformat(),
@@ -360,7 +360,7 @@ class Labour:
         message = await self._message(claim)
         now = self._clock.now()
         for content in message.arrival.contents:
-            await self._threads.run(self._blobs.remove, content.attachment.digest)
+            await self._threads.run(self._quarantine.drop, content.attachment.digest)
         until = now + self._quarantine_for
         sealed = await self._threads.run(self._quarantine.seal, message.arrival.original, until)
         if not sealed:

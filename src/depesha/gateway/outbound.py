@@ -45,6 +45,10 @@ if TYPE_CHECKING:
     from depesha.schemas.route import RouteExplanation
 
 
+RULED = "RULED"
+"""Code of a try that a person said is not there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundDesk:
     """`ports.Outbox`."""
@@ -100,6 +104,7 @@ class OutboundDesk:
                         "document": dispatch.document.guid,
                         "number": "" if number is None else number.number,
                         "recipient": dispatch.recipient.identifier,
+                        "corrects": dispatch.corrects or "",
                         "files": [file.digest for file in dispatch.files],
                         "marks": [str(mark) for mark in dispatch.marks],
                         "floor": str(dispatch.floor),
@@ -143,6 +148,8 @@ class OutboundDesk:
     ) -> OutboundMessage:
         """See `ports.Outbox.decide`; a decision that stands already is the same again."""
         message = await self.store.get(message_id)
+        if _stands(message, decision, reason):
+            return message
         change = self._decided(message, decision, reason, actor)
         changed = await self.store.change(change)
         self.departures.moved(message, changed.message)
@@ -171,7 +178,7 @@ class OutboundDesk:
             case Decision.RULE_ABSENT:
                 events = (OutboundEvent.RULED_ABSENT,)
                 settle = Settlement(
-                    attempt=_doubtful(message).id, outcome=AttemptOutcome.ABSENT, code="RULED"
+                    attempt=_doubtful(message).id, outcome=AttemptOutcome.ABSENT, code=RULED
                 )
             case Decision.RULE_THERE:
                 attempt = _doubtful(message)
@@ -197,6 +204,21 @@ class OutboundDesk:
                 OutboundChange(message_id=message.id, evidence=evidence),
             ),
         )
+
+
+def _stands(message: OutboundMessage, decision: Decision, reason: str) -> bool:
+    """Tell whether this very decision was the last one taken: a repeat changes nothing."""
+    last = message.attempts[-1] if message.attempts else None
+    deferred = message.state is OutboundState.DEFERRED
+    stands = {
+        Decision.RESUME: message.resumed_at is not None and deferred,
+        Decision.ASK_AGAIN: message.state is OutboundState.UNCLEAR,
+        Decision.RULE_ABSENT: last is not None and last.code == RULED and deferred,
+        Decision.RULE_THERE: last is not None and last.outcome is AttemptOutcome.DELIVERED,
+        Decision.RETURN: message.state is OutboundState.RETURNED,
+        Decision.CONFIRM_FALLBACK: message.fallback_confirmed,
+    }
+    return message.reason == reason and stands[decision]
 
 
 def _doubtful(message: OutboundMessage) -> Attempt:

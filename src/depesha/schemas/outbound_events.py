@@ -29,6 +29,9 @@ DISPATCH_EVENTS = {
 }
 """State entered → name of the event. The other states are passed through within moments."""
 
+EVENT_STATES = {event: state for state, event in DISPATCH_EVENTS.items()}
+"""The state that each event tells of."""
+
 _K = EvidenceKind
 OUTBOUND_KINDS = frozenset(
     {

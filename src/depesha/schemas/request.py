@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from depesha.schemas.dispatch import Dispatch
+from depesha.schemas.envelope import Party
 from depesha.schemas.evidence import canonical, sha256
 from depesha.schemas.ids import Guid
 
@@ -38,6 +39,11 @@ def _dispatches() -> TypeAdapter[Dispatch]:
 
 
 def request_digest(dispatch: Dispatch) -> Digest:
-    """Return the digest of a submission; the moment of submitting is no part of it."""
-    bare = replace(dispatch, submitted_at=_NO_TIME)
+    """Return the digest of a submission.
+
+    The moment of submitting is no part of it, nor what the gateway itself fills in of the
+    recipient: the register may have changed between a request and its repeat.
+    """
+    recipient = Party(identifier=dispatch.recipient.identifier, name="")
+    bare = replace(dispatch, submitted_at=_NO_TIME, recipient=recipient)
     return sha256(canonical(_dispatches().dump_python(bare, mode="json")))

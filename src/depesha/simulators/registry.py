@@ -194,6 +194,11 @@ class RegistryClient:
         """Return the pack that proves the journey offline."""
         return await self._bytes("GET", f"/messages/{message_id}/evidence")
 
+    async def proof(self, message_id: str, language: str = "") -> bytes:
+        """Return the printable proof, in the client's own language or another one."""
+        headers = {"Accept-Language": language} if language else None
+        return await self._bytes("GET", f"/messages/{message_id}/proof", headers)
+
     async def export(self, form: str = "csv") -> bytes:
         """Return the waiting list for a substitute register."""
         return await self._bytes("GET", f"/inbox/export?format={form}")
@@ -204,8 +209,10 @@ class RegistryClient:
             self._session = aiohttp.ClientSession(connector=connector, headers=self._headers)
         return self._session
 
-    async def _bytes(self, method: str, path: str) -> bytes:
-        status, body, _ = await self._call(method, path)
+    async def _bytes(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None
+    ) -> bytes:
+        status, body, _ = await self._call(method, path, headers=headers)
         if status != HTTPStatus.OK:
             raise PeerError(f"the gateway answered {status}")
         return body

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from depesha.adapters.registry import outbound, reading, showing, streaming
+from depesha.adapters.registry import outbound, proof, reading, showing, streaming
 from depesha.adapters.registry.problems import FORBIDDEN, Problem
 from depesha.adapters.registry.routes import JSON
 from depesha.adapters.registry.tokens import Scope
@@ -58,6 +58,26 @@ async def evidence(parts: Parts, call: Call) -> web.StreamResponse:
     kind, extension = ("application/zip", "zip") if zipped else (JSON, "json")
     name = streaming.content_disposition(f"evidence-{found.id}.{extension}")
     return web.Response(body=pack, content_type=kind, headers={"Content-Disposition": name})
+
+
+async def printable(parts: Parts, call: Call) -> web.StreamResponse:
+    """Give the printable proof: one page, made of verified evidence alone."""
+    found = await _find(parts, call, INWARD, OUTWARD)
+    await reading.note(parts, call, EvidenceKind.EXPORTED, found.id, what="proof")
+    pack = await parts.journal.pack(found.id)
+    now = parts.clock.now()
+    page = await parts.threads.run(proof.proof_page, found, pack, call.language, now)
+    return web.Response(
+        body=page,
+        content_type=proof.HTML,
+        charset="utf-8",
+        headers={
+            "Content-Security-Policy": proof.CONTENT_SECURITY_POLICY,
+            "Content-Disposition": f'inline; filename="proof-{found.id}.html"',
+            "Content-Language": call.language,
+            "Vary": "Accept-Language",
+        },
+    )
 
 
 async def _find(

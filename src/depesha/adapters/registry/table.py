@@ -134,6 +134,22 @@ ROUTES: tuple[Route, ...] = (
         problems=(UNKNOWN_MESSAGE,),
     ),
     Route(
+        method="GET",
+        path=_ID + "/proof",
+        operation="getProof",
+        summary="The printable proof of dispatch, or of receipt: one page with parties, files, "
+        "tries, answer, digests of all receipts and the seals over them. Scopes as for the message",
+        handler=either.printable,
+        scopes=either.EITHER,
+        answers={
+            200: Answer(
+                description="A page that stands alone: no script, nothing from elsewhere",
+                media_types=("text/html",),
+            )
+        },
+        problems=(UNKNOWN_MESSAGE,),
+    ),
+    Route(
         method="POST",
         path=_ID + "/registration",
         operation="registerMessage",
