@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from depesha.app import policy as values
 from depesha.app import routes
+from depesha.app.directories import AllDirectories
 from depesha.gateway.breakers import Breakers
 from depesha.gateway.committing import Committing
 from depesha.gateway.departures import Departures
@@ -25,53 +25,27 @@ from depesha.schemas.message import TaskKind
 from depesha.schemas.route import Circuit
 
 if TYPE_CHECKING:
+    from depesha.app.base import Base
     from depesha.app.networks import Networks
-    from depesha.config import Settings
-    from depesha.ports import (
-        Checkpoint,
-        Clock,
-        IdSource,
-        Jitter,
-        MalwareScanner,
-        Observer,
-        Signer,
-        Threads,
-        Webhooks,
-    )
-    from depesha.queue.opening import Memory
+    from depesha.ports import Webhooks
 
 FOLLOWERS = 2
 """Hands that ask after answers, and that tell operators: neither is in a hurry."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class House:
-    """What the way out stands on."""
-
-    settings: Settings
-    networks: Networks
-    memory: Memory
-    scanner: MalwareScanner
-    signer: Signer
-    webhooks: Webhooks
-    threads: Threads
-    clock: Clock
-    ids: IdSource
-    jitter: Jitter
-    observer: Observer
-    checkpoint: Checkpoint
-
-
 class Departing:
     """The rooms of the way out."""
 
-    def __init__(self, house: House) -> None:
-        h, settings = house, house.settings
-        channels = h.networks.outbound
-        self._house = h
+    def __init__(self, base: Base, networks: Networks, webhooks: Webhooks) -> None:
+        h, settings = base, base.settings
+        channels = networks.outbound
+        self._base = base
+        self._channels = channels
+        self._signals = networks.signals
+        self._directory = AllDirectories(networks.directories)
         self.breakers = Breakers(policies=routes.breakers(settings))
         self.departures = Departures(
-            webhooks=h.webhooks,
+            webhooks=webhooks,
             breakers=self.breakers,
             policy=routes.follow_up(settings),
             calendar=routes.calendar(settings, h.clock.now()),
@@ -89,7 +63,7 @@ class Departing:
             store=h.memory.outbound,
             planner=self.planner,
             departures=self.departures,
-            recipients=Recipients(directories=h.networks.directories, channels=channels),
+            recipients=Recipients(directories=networks.directories, channels=channels),
             policy=routes.submission(settings),
             zone=ZoneInfo(settings.calendar.zone),
             clock=h.clock,
@@ -99,15 +73,15 @@ class Departing:
 
     async def load(self) -> None:
         """Take up what an earlier run had learnt of channels and peers."""
-        health = await self._house.memory.outbound.health()
+        health = await self._base.memory.outbound.health()
         self.breakers.load(health)
         for one in health:
             if not one.peer and one.circuit is not Circuit.CLOSED:
-                self._house.observer.circuit(one.network, str(one.circuit))
+                self._base.observer.circuit(one.network, str(one.circuit))
 
     def lanes(self) -> tuple[Lane, ...]:
         """Return the hands of the way out."""
-        workers = self._house.settings.outbound.workers
+        workers = self._base.settings.outbound.workers
         return (
             Lane(
                 name="dispatch",
@@ -132,8 +106,8 @@ class Departing:
         )
 
     def _sending(self) -> Sending:
-        h = self._house
-        channels = h.networks.outbound
+        h = self._base
+        channels = self._channels
         committing = Committing(store=h.memory.outbound, departures=self.departures, clock=h.clock)
         return Sending(
             store=h.memory.outbound,
@@ -143,7 +117,7 @@ class Departing:
             leaving=Leaving(
                 scanner=h.scanner,
                 scan_seconds=values.limits(h.settings).scan_seconds,
-                signer=h.signer,
+                signer=h.trust.signer,
                 blobs=h.memory.blobs,
                 threads=h.threads,
                 observer=h.observer,
@@ -165,13 +139,13 @@ class Departing:
         )
 
     def _following(self) -> Following:
-        h = self._house
+        h = self._base
         return Following(
             store=h.memory.outbound,
             tasks=h.memory.tasks,
-            channels=h.networks.outbound,
+            channels=self._channels,
             departures=self.departures,
-            directory=h.networks.seos.directory,
+            directory=self._directory,
             questions=routes.questions(h.settings),
             clock=h.clock,
             jitter=h.jitter,
@@ -179,9 +153,9 @@ class Departing:
         )
 
     def _signalling(self) -> Signalling:
-        h = self._house
+        h = self._base
         return Signalling(
-            signals=h.networks.signals,
+            signals=self._signals,
             tasks=h.memory.tasks,
             clock=h.clock,
             jitter=h.jitter,

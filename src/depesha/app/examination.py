@@ -26,21 +26,20 @@ from depesha.adapters.keys import load_key_pair
 from depesha.adapters.memory.observer import RecordingObserver
 from depesha.adapters.seos.calling import Caller, CallLimits
 from depesha.adapters.seos.register import SeosDirectory, SeosRegister
+from depesha.adapters.seos.settings import SeosSettings
 from depesha.adapters.signing import XmlSigner
 from depesha.adapters.system import SystemClock, WorkerThreads
-from depesha.app.policy import seos_settings
+from depesha.app.networks import check_names, table
+from depesha.app.seos import REGISTER_COPY
 from depesha.app.trust import password
 from depesha.errors import ConfigurationError, DepeshaError
 
 if TYPE_CHECKING:
     from depesha.adapters.doctor import Diagnosis, Probe
-    from depesha.adapters.seos.settings import SeosSettings
     from depesha.config import Settings
 
 _PROBE_SECONDS = 25.0
 _NEIGHBOUR_SECONDS = 5.0
-REGISTER_COPY = "seos-register.json"
-"""In the store's folder."""
 
 
 async def examine(settings: Settings) -> list[Diagnosis]:
@@ -129,7 +128,9 @@ class _Round:
     async def _neighbours_time(self) -> datetime | None:
         """The register's HTTP Date; None where it cannot be asked."""
         try:
-            seos = seos_settings(self._settings)
+            seos = self._seos()
+            if seos is None:
+                return None
             context = await self._threads.run(self._register_context, seos)
             url = seos.register_url
             async with _session() as session, session.get(url, ssl=context) as answer:
@@ -137,8 +138,14 @@ class _Round:
         except (aiohttp.ClientError, TimeoutError, DepeshaError, OSError, ValueError, KeyError):
             return None
 
+    def _seos(self) -> SeosSettings | None:
+        check_names(self._settings)
+        return table(self._settings, "seos", SeosSettings)
+
     async def _register(self) -> Diagnosis:
-        seos = seos_settings(self._settings)
+        seos = self._seos()
+        if seos is None:
+            return look.Diagnosis(name="register", state="ok", sentence="SEOS is not set up")
         async with self._directory(seos) as directory:
             stale = self._settings.limits.directory_stale_seconds
             return await look.register(directory, self._clock, stale)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -15,53 +16,36 @@ from depesha.adapters.catalog import NETWORKS
 from depesha.adapters.email.assembly import MailChannel, MailEnvironment
 from depesha.adapters.email.settings import EmailSettings
 from depesha.adapters.revocation import HttpListFetcher, RevocationRefresher
+from depesha.adapters.seos.settings import SeosSettings
 from depesha.adapters.ssev.assembly import SsevChannel, SsevEnvironment, SsevKeys
 from depesha.adapters.ssev.settings import SsevSettings
 from depesha.app import policy as values
+from depesha.app.seos import SeosSide, peer_sentence
 from depesha.app.trust import password
 from depesha.errors import ConfigurationError
 from depesha.gateway.service import Clockwork
 from depesha.schemas.message import EvidenceKind, NewEvidence
 from depesha.schemas.outcome import Delivered, Outcome
-from depesha.schemas.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import aiohttp
-
-    from depesha.adapters.contents import Inspector
-    from depesha.adapters.seos.assembly import SeosChannel
-    from depesha.app.trust import Trust
+    from depesha.app.base import Base
     from depesha.config import Settings
     from depesha.ports import (
-        Checkpoint,
-        Clock,
         Directory,
         Extractor,
-        IdSource,
         Intake,
         Notifier,
-        Observer,
         OutboundChannel,
         Signals,
-        Threads,
     )
-    from depesha.queue.opening import Memory
     from depesha.schemas.outbound import Signal
-    from depesha.schemas.verdict import Finding
 
 M = TypeVar("M", bound=BaseModel)
 
-PEER_LANGUAGE = "bg"
-"""Of what SEOS and SSEV peers are told of a finding."""
 DAY = 24 * 3600.0
 MAIL_PLACE = "email-places.json"
-
-
-def peer_sentence(finding: Finding) -> str:
-    """Return what a peer is told of a finding."""
-    return sentence(finding, PEER_LANGUAGE, "peer")
 
 
 def table(settings: Settings, name: str, model: type[M]) -> M | None:
@@ -85,6 +69,10 @@ def check_names(settings: Settings) -> None:
             f"{settings.file}:{line}: no network is called {name!r}",
             remedy=f"known networks: {', '.join(sorted(NETWORKS))}",
         )
+    if not settings.networks:
+        raise ConfigurationError(
+            f"{settings.file}: no network is set up", remedy="add a table such as [networks.seos]"
+        )
 
 
 class NoOperators:
@@ -98,86 +86,72 @@ class NoOperators:
 class Networks:
     """The channels by name, as ports."""
 
-    def __init__(
-        self,
-        *,
-        settings: Settings,
-        seos: SeosChannel,
-        trust: Trust,
-        memory: Memory,
-        inspector: Inspector,
-        threads: Threads,
-        clock: Clock,
-        ids: IdSource,
-        observer: Observer,
-        checkpoint: Checkpoint,
-    ) -> None:
+    def __init__(self, base: Base) -> None:
         """Build what the settings name; raises `ConfigurationError`. Blocking."""
-        self._settings = settings
-        self._memory = memory
-        self._clock = clock
-        self._threads = threads
-        self._observer = observer
-        self.seos = seos
+        self._base = base
+        settings = base.settings
+        seos = table(settings, "seos", SeosSettings)
+        self.seos = None if seos is None else SeosSide(base, seos)
         self.ssev_settings = table(settings, "ssev", SsevSettings)
         self.mail_settings = table(settings, "email", EmailSettings)
-        self.ssev = (
-            None
-            if self.ssev_settings is None
-            else SsevChannel(
-                SsevEnvironment(
-                    settings=self.ssev_settings,
-                    own=values.own_party(settings),
-                    keys=SsevKeys(
-                        certificate=settings.keys.certificate,
-                        key=settings.keys.key,
-                        password=password(settings),
-                        signing=trust.pair,
-                    ),
-                    path=settings.path,
-                    folder=settings.store.folder,
-                    limits=values.limits(settings),
-                    blobs=memory.blobs,
-                    store=memory.store,
-                    inspector=inspector,
-                    peer_sentence=peer_sentence,
-                    parked=self._put_by,
-                    threads=threads,
-                    clock=clock,
-                    ids=ids,
-                    observer=observer,
-                    checkpoint=checkpoint,
-                )
+        self.ssev = None if self.ssev_settings is None else self._ssev(self.ssev_settings)
+        self.mail = None if self.mail_settings is None else self._mail(self.mail_settings)
+
+    def _ssev(self, settings: SsevSettings) -> SsevChannel:
+        base, keys = self._base, self._base.settings.keys
+        return SsevChannel(
+            SsevEnvironment(
+                settings=settings,
+                own=values.own_party(base.settings),
+                keys=SsevKeys(
+                    certificate=keys.certificate,
+                    key=keys.key,
+                    password=password(base.settings),
+                    signing=base.trust.pair,
+                ),
+                path=base.settings.path,
+                folder=base.settings.store.folder,
+                limits=values.limits(base.settings),
+                blobs=base.memory.blobs,
+                store=base.memory.store,
+                inspector=base.inspector,
+                peer_sentence=peer_sentence,
+                parked=partial(self._put_by, "ssev"),
+                threads=base.threads,
+                clock=base.clock,
+                ids=base.ids,
+                observer=base.observer,
+                checkpoint=base.checkpoint,
             )
         )
-        self.mail = (
-            None
-            if self.mail_settings is None
-            else MailChannel(
-                MailEnvironment(
-                    settings=self.mail_settings,
-                    own=values.own_party(settings),
-                    resolve=settings.path,
-                    secret=_secret,
-                    place=settings.store.folder / MAIL_PLACE,
-                    limits=values.limits(settings),
-                    blobs=memory.blobs,
-                    inspector=inspector,
-                    messages=memory.store,
-                    register=seos.directory,
-                    operators=settings.signals.addresses,
-                    operators_language=settings.signals.language,
-                    threads=threads,
-                    clock=clock,
-                    ids=ids,
-                    observer=observer,
-                )
+
+    def _mail(self, settings: EmailSettings) -> MailChannel:
+        base = self._base
+        return MailChannel(
+            MailEnvironment(
+                settings=settings,
+                own=values.own_party(base.settings),
+                resolve=base.settings.path,
+                secret=_secret,
+                place=base.settings.store.folder / MAIL_PLACE,
+                limits=values.limits(base.settings),
+                blobs=base.memory.blobs,
+                inspector=base.inspector,
+                messages=base.memory.store,
+                register=None if self.seos is None else self.seos.channel.directory,
+                operators=base.settings.signals.addresses,
+                operators_language=base.settings.signals.language,
+                threads=base.threads,
+                clock=base.clock,
+                ids=base.ids,
+                observer=base.observer,
             )
         )
 
     async def start(self) -> None:
         """Take up where the last run ended; asks others no longer than a moment."""
-        await self.seos.start()
+        if self.seos is not None:
+            await self.seos.start()
         if self.ssev is not None:
             await self.ssev.start()
         if self.mail is not None:
@@ -185,14 +159,17 @@ class Networks:
 
     async def close(self) -> None:
         """Close every connection to others."""
-        for channel in (self.mail, self.ssev, self.seos):
+        seos = None if self.seos is None else self.seos.channel
+        for channel in (self.mail, self.ssev, seos):
             if channel is not None:
                 await channel.close()
 
     @property
     def directories(self) -> Mapping[str, Directory]:
         """Whom each network knows."""
-        found: dict[str, Directory] = {"seos": self.seos.directory}
+        found: dict[str, Directory] = {}
+        if self.seos is not None:
+            found["seos"] = self.seos.channel.directory
         if self.ssev is not None:
             found["ssev"] = self.ssev.directory
         if self.mail is not None:
@@ -202,7 +179,9 @@ class Networks:
     @property
     def notifiers(self) -> dict[str, Notifier]:
         """What tells the senders of received messages their state."""
-        found: dict[str, Notifier] = {"seos": self.seos.notifier}
+        found: dict[str, Notifier] = {}
+        if self.seos is not None:
+            found["seos"] = self.seos.channel.notifier
         if self.ssev is not None:
             found["ssev"] = self.ssev.notifier
         if self.mail is not None:
@@ -212,7 +191,9 @@ class Networks:
     @property
     def extractors(self) -> dict[str, Extractor]:
         """What gets attachments back out of stored originals."""
-        found: dict[str, Extractor] = {"seos": self.seos.reader}
+        found: dict[str, Extractor] = {}
+        if self.seos is not None:
+            found["seos"] = self.seos.channel.reader
         if self.ssev is not None:
             found["ssev"] = self.ssev.extractor
         if self.mail is not None:
@@ -222,12 +203,14 @@ class Networks:
     @property
     def outbound(self) -> Mapping[str, OutboundChannel]:
         """What sends documents of ours, in the order of choice."""
-        found: dict[str, OutboundChannel] = {"seos": self.seos.outbound}
+        found: dict[str, OutboundChannel] = {}
+        if self.seos is not None:
+            found["seos"] = self.seos.channel.outbound
         if self.ssev is not None:
             found["ssev"] = self.ssev.outbound
         if self.mail is not None:
             found["email"] = self.mail.outbound
-        order = self._settings.outbound.channels
+        order = self._base.settings.outbound.channels
         return {name: found[name] for name in order if name in found}
 
     @property
@@ -235,9 +218,9 @@ class Networks:
         """What tells networks' operators of trouble."""
         return NoOperators() if self.mail is None else self.mail.signals
 
-    def clockworks(self, intake: Intake, session: aiohttp.ClientSession) -> tuple[Clockwork, ...]:
-        """Return the looks into inboxes, and what keeps the mail's revocation lists fresh."""
-        found: list[Clockwork] = []
+    def clockworks(self, intake: Intake) -> tuple[Clockwork, ...]:
+        """Return the looks into inboxes, and what keeps registers and revocation lists fresh."""
+        found: list[Clockwork] = [] if self.seos is None else [*self.seos.clockworks()]
         ssev, mail = self.ssev, self.mail
         if ssev is not None and self.ssev_settings is not None:
             receiver = ssev.receiver
@@ -261,34 +244,33 @@ class Networks:
                 )
             )
         if self.mail_settings.trust.revocation_lists:
-            found.append(self._mail_lists(mail, self.mail_settings, session))
+            found.append(self._mail_lists(mail, self.mail_settings))
         return tuple(found)
 
-    def _mail_lists(
-        self, mail: MailChannel, settings: EmailSettings, session: aiohttp.ClientSession
-    ) -> Clockwork:
+    def _mail_lists(self, mail: MailChannel, settings: EmailSettings) -> Clockwork:
+        base = self._base
         refresher = RevocationRefresher(
             sources=[
-                name if name.startswith(("http://", "https://")) else str(self._settings.path(name))
+                name if name.startswith(("http://", "https://")) else str(base.settings.path(name))
                 for name in settings.trust.revocation_lists
             ],
             lists=mail.lists,
-            fetch=HttpListFetcher(session),
-            clock=self._clock,
-            threads=self._threads,
-            observer=self._observer,
+            fetch=HttpListFetcher(base.session),
+            clock=base.clock,
+            threads=base.threads,
+            observer=base.observer,
             every=timedelta(hours=1),
         )
         return Clockwork(name="mail-revocation", seconds=3600.0, job=refresher.refresh)
 
-    async def _put_by(self, name: str, reason: str) -> None:
-        """A message in SSEV's inbox waits for a person: kept as evidence under its name there."""
-        await self._memory.journal.record(
+    async def _put_by(self, network: str, name: str, reason: str) -> None:
+        """A message in an inbox waits for a person: kept as evidence under its name there."""
+        await self._base.memory.journal.record(
             NewEvidence(
                 kind=EvidenceKind.PARKED,
-                at=self._clock.now(),
+                at=self._base.clock.now(),
                 message_id=None,
-                actor="network:ssev",
+                actor=f"network:{network}",
                 facts={"name": name, "reason": reason},
             )
         )

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from depesha.adapters.seos.settings import SeosSettings
-from depesha.errors import ConfigurationError
 from depesha.gateway.retry import Schedule
 from depesha.schemas.envelope import Party
 from depesha.schemas.ids import Guid
@@ -47,16 +43,3 @@ def policy(settings: Settings, *, strict: bool) -> Policy:
 def notice_schedule(settings: Settings) -> Schedule:
     """When a notice that was not taken is told again."""
     return Schedule(delays=settings.retry.notice, jitter=settings.retry.jitter)
-
-
-def seos_settings(settings: Settings) -> SeosSettings:
-    """The table of SEOS, which every gateway speaks so far; raises `ConfigurationError`."""
-    table = settings.networks.get("seos")
-    if table is None:
-        raise ConfigurationError(
-            f"{settings.file}: no network is set up", remedy="add a table [networks.seos]"
-        )
-    try:
-        return SeosSettings.model_validate(table)
-    except ValidationError as error:
-        raise settings.reject(error, SeosSettings, ("networks", "seos")) from None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from depesha.adapters.seos.settings import SeosSettings
+    from depesha.adapters.seos.settings import SeosSettings, TrustSettings
     from depesha.config import Settings
 
 
@@ -32,28 +32,30 @@ class Trust:
     signer: XmlSigner
     verifier: XmlVerifier
     lists: RevocationLists
-    tls: SeosTls
 
 
-def load_trust(settings: Settings, seos: SeosSettings) -> Trust:
-    """Load keys, anchors and rules, and prove once that signing works; `ConfigurationError`."""
+def load_trust(settings: Settings, rules: TrustSettings) -> Trust:
+    """Load keys, anchors and rules, and prove once that signing works; `ConfigurationError`.
+
+    `rules` are SEOS's: no other network's messages are signed with XML.
+    """
     keys = settings.keys
     pair = load_key_pair(keys.key, keys.certificate, password_variable=keys.key_password_env)
     signer = XmlSigner(pair)
     signer.self_check()
-    anchors = (*keys.trusted, *(settings.path(name) for name in seos.trust.authorities))
+    anchors = _anchors(settings, rules)
     authorities = tuple(_read(anchors))
-    between = tuple(_read(settings.path(name) for name in seos.trust.intermediates))
+    between = tuple(_read(settings.path(name) for name in rules.intermediates))
     lists = RevocationLists((*authorities, *between))
     judge = CertificateJudge(
         TrustPolicy(
             authorities=authorities,
             intermediates=between,
-            register_serial=seos.trust.serial,
-            validity=seos.trust.validity,
-            chain=seos.trust.chain,
-            revocation=seos.trust.revocation,
-            stale_lists_accepted=seos.trust.stale_lists_accepted,
+            register_serial=rules.serial,
+            validity=rules.validity,
+            chain=rules.chain,
+            revocation=rules.revocation,
+            stale_lists_accepted=rules.stale_lists_accepted,
         ),
         lists,
     )
@@ -63,7 +65,6 @@ def load_trust(settings: Settings, seos: SeosSettings) -> Trust:
         signer=signer,
         verifier=XmlVerifier(judge),
         lists=lists,
-        tls=_tls(settings, seos, anchors),
     )
 
 
@@ -73,7 +74,13 @@ def password(settings: Settings) -> str | None:
     return os.environ.get(variable) if variable else None
 
 
-def _tls(settings: Settings, seos: SeosSettings, anchors: tuple[Path, ...]) -> SeosTls:
+def _anchors(settings: Settings, rules: TrustSettings) -> tuple[Path, ...]:
+    return (*settings.keys.trusted, *(settings.path(name) for name in rules.authorities))
+
+
+def seos_tls(settings: Settings, seos: SeosSettings) -> SeosTls:
+    """Return our transport certificate for SEOS, and whom we believe at the other end."""
+    anchors = _anchors(settings, seos.trust)
     peers = tuple(settings.path(name) for name in seos.peer_authorities) or anchors
     return SeosTls(
         certificate=settings.keys.certificate,

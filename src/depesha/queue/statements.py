@@ -43,18 +43,19 @@ DUE_TASKS = """SELECT due_at, id, coalesce(message_id, outbound_id), kind, paylo
   created_at FROM tasks
   WHERE kind = ? AND parked_at IS NULL AND due_at <= ? ORDER BY due_at LIMIT ?"""
 LEASE_TASK = "UPDATE tasks SET lease = ?, due_at = ?, attempts = attempts + 1 WHERE id = ?"
-RETURN_TASKS = """UPDATE tasks SET lease = NULL, due_at = ?
-  WHERE kind = ? AND parked_at IS NULL AND due_at > ? AND lease IS NOT NULL AND attempts < ?"""
+RETURN_TASKS = """UPDATE tasks SET lease = NULL, deaths = deaths + 1, due_at = min(due_at,
+    ? + CASE WHEN deaths + 1 < ? THEN 0 ELSE ? << min(deaths + 1 - ?, 10) END)
+  WHERE kind = ? AND parked_at IS NULL AND due_at > ? AND lease IS NOT NULL"""
 HELD_TASK = "SELECT 1 FROM tasks WHERE id = ? AND lease = ?"
 REMOVE_TASK = "DELETE FROM tasks WHERE id = ? AND lease = ?"
-DEFER_TASK = """UPDATE tasks SET due_at = ?, lease = NULL, attempts = attempts - ?
+DEFER_TASK = """UPDATE tasks SET due_at = ?, lease = NULL, deaths = 0, attempts = attempts - ?
   WHERE id = ? AND lease = ?"""
 PARK_TASK = "UPDATE tasks SET parked_at = ?, reason = ?, lease = NULL WHERE id = ? AND lease = ?"
 PARKED_TASKS = """SELECT id, kind, coalesce(message_id, outbound_id), reason, parked_at, attempts
   FROM tasks WHERE parked_at IS NOT NULL ORDER BY parked_at LIMIT ?"""
 MESSAGE_OF_PARKED = """SELECT coalesce(message_id, outbound_id) FROM tasks
   WHERE id = ? AND parked_at IS NOT NULL"""
-UNPARK_TASK = """UPDATE tasks SET parked_at = NULL, reason = '', due_at = ?
+UNPARK_TASK = """UPDATE tasks SET parked_at = NULL, reason = '', deaths = 0, due_at = ?
   WHERE id = ? AND parked_at IS NOT NULL"""
 TASKS_OF_OUTBOUND = """SELECT id, kind, due_at, lease IS NOT NULL, parked_at IS NOT NULL FROM tasks
   WHERE outbound_id = ? AND kind = ? ORDER BY id"""

@@ -25,7 +25,9 @@ LEAST_PAUSE = 0.05
 """Seconds. Work that is due but nobody here claims must not make workers spin."""
 
 SUSPICIOUS = 3
-"""Begun so often and never ended, a task may be what kills the process."""
+"""In hand at so many deaths in a row, a task may be what kills the process."""
+SUSPECT_SECONDS = 60.0
+"""It rests so long then, and twice as long after each further death."""
 
 
 class SqliteTasks:
@@ -140,12 +142,15 @@ def return_tasks(transaction: Transaction, now: datetime) -> int:
     """Make due what a dead process had in hand; return how many. Call before anybody claims.
 
     The folder belongs to one process, so no lease found at the start has a living holder. A task
-    that was begun `SUSPICIOUS` times keeps its lease: it may be what kills the process, and
-    others shall be served before it is tried once more.
+    that was in hand at `SUSPICIOUS` deaths, and was never given back in between, rests first, never
+    longer than its lease: it may be what kills the process, and others shall be served before it
+    is tried once more. Tries that ended in order do not count, however many a dead network cost.
     """
-    moment = to_micros(now)
+    moment, rest = to_micros(now), to_micros(now + timedelta(seconds=SUSPECT_SECONDS))
+    most = SUSPICIOUS
     return sum(
-        transaction.run(sql.RETURN_TASKS, moment, kind, moment, SUSPICIOUS) for kind in TaskKind
+        transaction.run(sql.RETURN_TASKS, moment, most, rest - moment, most, kind, moment)
+        for kind in TaskKind
     )
 
 

@@ -14,7 +14,7 @@ from depesha.adapters.isds import answers, calls
 from depesha.adapters.isds.bodies import MtomBody, PlainBody
 from depesha.adapters.isds.calling import Manner
 from depesha.adapters.isds.client import LARGE, IsdsClient
-from depesha.adapters.isds.receiving import receive
+from depesha.adapters.isds.fetching import receive
 from depesha.adapters.isds.values import CreateWords, OutgoingFile, StoredFile, Uploaded, boolean_of
 from depesha.errors import WireError
 from depesha.schemas.wire.isds import Service

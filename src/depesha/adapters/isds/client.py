@@ -18,7 +18,7 @@ from depesha.adapters.isds import answers, calls
 from depesha.adapters.isds.bodies import Content, PlainBody
 from depesha.adapters.isds.calling import Manner, read_whole
 from depesha.adapters.isds.dialect import MARK_BYTES, Dialect
-from depesha.adapters.isds.receiving import receive
+from depesha.adapters.isds.fetching import receive
 from depesha.adapters.isds.values import (
     Box,
     Boxes,

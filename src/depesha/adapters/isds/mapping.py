@@ -108,15 +108,20 @@ class Manner:
     thread: Thread = Thread()
 
 
-def create_words(envelope: Envelope, manner: Manner | None = None) -> CreateWords:
-    """Return the words of a message that carries a document."""
+def create_words(
+    envelope: Envelope, manner: Manner | None = None, *, recipient_box: str = ""
+) -> CreateWords:
+    """Return the words of a message that carries a document.
+
+    `recipient_box` is where it goes; empty: the recipient's identifier is a box id.
+    """
     manner = manner or Manner()
     parent = envelope.parent
     known = "" if parent is None or parent.number is None else parent.number.number
     number = "" if envelope.document.number is None else envelope.document.number.number
     reference = reference_of(envelope.document)
     return CreateWords(
-        recipient_box=envelope.recipient.identifier,
+        recipient_box=recipient_box or envelope.recipient.identifier,
         subject=_cut(envelope.subject or envelope.kind or KIND, SUBJECT),
         sender_reference=reference,
         # The number has its own field only where it found no place beside the mark.

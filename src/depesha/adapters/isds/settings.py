@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import datetime, time
 from enum import StrEnum
 from typing import Annotated
 
@@ -98,6 +98,29 @@ class WorkingTime(BaseModel):
         return self
 
 
+class Acknowledgement(StrEnum):
+    """Whether a partner is told the state of what it sent us; ISDS has no field for it (facts 12).
+
+    Unasked-for confirmations are not customary there, so nothing is told unless it is set.
+    """
+
+    NONE = "none"
+    REPLY = "reply"
+    """By a message of its own, with the partner's reference number and file mark."""
+
+
+class IsdsPartnerSettings(BaseModel):
+    """A body that documents go to and come from, named as on all networks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    identifier: Annotated[str, Field(min_length=1, max_length=50)]
+    """Its business identifier: the registry addresses it by this."""
+    name: str = ""
+    box_id: _Box
+    acknowledgement: Acknowledgement = Acknowledgement.NONE
+
+
 class IsdsSettings(BaseModel):
     """Settings of the ISDS channel; an unknown key is an error."""
 
@@ -120,6 +143,14 @@ class IsdsSettings(BaseModel):
     """PEM files of CAs that a paper's seal must lead to (facts 9.1)."""
     stamp_authorities: tuple[str, ...] = Field(min_length=1)
     """PEM files of CAs that time stamps must lead to."""
+    revocation_lists: tuple[str, ...] = ()
+    """Files or addresses of revocation lists; empty: revocation is not asked about."""
+    sha1_until: datetime | None = None
+    """Seals with SHA-1 are taken where their time stamp is older; left out: never."""
+    stamp_required: bool = False
+    """True refuses papers whose seal has no time stamp (code 0005)."""
+    message_stamp_required: bool = False
+    """True refuses papers without the stamp of the submission (`dmQTimestamp`)."""
     user_agent: Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,128}$")] = "Depesha"
 
     connect_seconds: PositiveFloat = 15.0
@@ -131,6 +162,39 @@ class IsdsSettings(BaseModel):
     """A whole big message, in or out."""
     connections: Annotated[int, Field(ge=1, le=8)] = 2
     """At once, of one log-in: more are refused, not served sooner (facts 11)."""
+
+    partners: tuple[IsdsPartnerSettings, ...] = ()
+    """Bodies with a box of theirs; others are named by their box id, or looked for by IČO."""
+    search: bool = True
+    """Recipients that are an IČO are looked for in the directory of ISDS."""
+    paid_messages: bool = False
+    """True: boxes that take paid messages alone are written to (facts 6.3)."""
+    personal_delivery: bool | None = None
+    """Ours go into the recipient's own hands; left out: ISDS decides."""
+    fiction_allowed: bool | None = None
+    """Ours may count as delivered after ten days; only authorities may set it false."""
+    as_authority: bool | None = None
+    """`dmOVM`, for boxes that are both an authority's and another's."""
+    reach_seconds: PositiveFloat = 300.0
+    """So long an answer about a recipient is told again."""
+    lookup_seconds: PositiveFloat = 20.0
+    """Longest wait for one; then nobody can tell."""
+
+    receive: bool = True
+    """False: received messages are left to people; the list is never asked for."""
+    personal_messages: bool = False
+    """True: received messages into own hands are fetched too; otherwise people read them."""
+    first_days: PositiveFloat = 90.0
+    """The first list reaches back this far; what others marked as downloaded is left alone."""
+    messages_per_poll: PositiveInt = 250
+    """Fetched at most in one poll: the rest comes with the next ones (facts 11)."""
+    list_pages: PositiveInt = 4
+    """Lists asked for at most in one poll."""
+    park_first_seconds: PositiveFloat = 300.0
+    """Rest of a message that could not be fetched; doubles."""
+    park_most_seconds: PositiveFloat = 86_400.0
+    park_days: PositiveFloat = 100.0
+    """What waits for a person is forgotten after this; ISDS erases content after 90 days."""
 
     poll_minutes: Annotated[float, Field(ge=1)] = 5.0
     """Between two lists of one box; the official interval is not known (facts 11)."""
@@ -154,3 +218,22 @@ class IsdsSettings(BaseModel):
     big_message_bytes: PositiveInt = 100_000_000
     lookup_hours: PositiveFloat = 2.0
     """An unclear message is looked for this far back before it was sent."""
+    lookup_pages: PositiveInt = 20
+    """Of the list of sent messages, read at most in one look-up."""
+    absence_seconds: PositiveFloat = 900.0
+    """Before that, "not among the sent ones" is not believed: lists hide fresh messages."""
+    watch_minutes: PositiveFloat = 5.0
+    """Between two looks at what became of messages of ours."""
+    watch_days: PositiveFloat = 60.0
+    """For so long a message of ours is watched; fiction comes after ten."""
+
+    @model_validator(mode="after")
+    def _each_once(self) -> IsdsSettings:
+        told = [each.identifier.strip() for each in self.partners]
+        theirs = [each.box_id for each in self.partners]
+        own = [each.box_id for each in self.boxes]
+        if any(len(set(names)) != len(names) for names in (told, theirs, own)):
+            raise ValueError("every partner and every box stands once")
+        if set(theirs) & set(own):
+            raise ValueError("a box of ours is no partner's")
+        return self

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from depesha.adapters.ssev import mapping, outcomes
 from depesha.adapters.ssev.mapping import Presence
-from depesha.adapters.ssev.statefile import StateFile
+from depesha.adapters.statefile import StateFile
 from depesha.errors import BrokenOffError, DepeshaError, StorageError
 from depesha.schemas.evidence import canonical
 from depesha.schemas.outcome import Deferred, Delivered, Unclear

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from depesha.adapters.ssev.mapping import party_guid
-from depesha.adapters.ssev.statefile import StateFile
 from depesha.adapters.ssev.values import ProfileKind
+from depesha.adapters.statefile import StateFile
 from depesha.errors import DepeshaError, StorageError
 from depesha.schemas.participant import DirectoryState, Participant, ParticipantStatus
 

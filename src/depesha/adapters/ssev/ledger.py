@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from depesha.adapters.ssev.originals import KeptSender
-from depesha.adapters.ssev.statefile import StateFile
+from depesha.adapters.statefile import StateFile
 from depesha.schemas.ids import Digest, Guid
 
 if TYPE_CHECKING:

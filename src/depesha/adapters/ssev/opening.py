@@ -10,9 +10,9 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from depesha.adapters.spooling import spool_folder
 from depesha.adapters.ssev.originals import KeptFile, KeptMessage, KeptProof, write_original
 from depesha.adapters.ssev.problems import Problem, SsevError
-from depesha.adapters.ssev.spooling import spool_folder
 from depesha.errors import BrokenOffError, UnreachableError
 from depesha.schemas.mediatypes import EXTENSIONS, UNKNOWN, extension
 from depesha.schemas.wire.ssev import FORWARD_TEMPLATE, FORWARD_TEXT, LETTER_FILES, LETTER_TEXT

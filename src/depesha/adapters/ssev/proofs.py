@@ -10,7 +10,7 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from depesha.adapters.ssev.spooling import spool_folder
+from depesha.adapters.spooling import spool_folder
 from depesha.errors import DepeshaError, StorageError, UnreachableError
 from depesha.schemas.evidence import canonical
 

@@ -64,6 +64,8 @@ CREATE TABLE channel_health (
 
 -- A task belongs to a received message, to a document of ours, or to neither.
 ALTER TABLE tasks ADD COLUMN outbound_id TEXT REFERENCES outbound (id);
+-- Deaths of the process at which it was in hand, since it was last given back in order.
+ALTER TABLE tasks ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX tasks_of_outbound ON tasks (outbound_id, kind) WHERE outbound_id IS NOT NULL;
 
 -- What blobs are kept for, beside the originals of messages, which have their own index:

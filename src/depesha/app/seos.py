@@ -1,0 +1,105 @@
+"""The SEOS channel from settings, its lists and its door. Opens nothing but files."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from depesha.adapters.revocation import HttpListFetcher, RevocationRefresher
+from depesha.adapters.seos.assembly import SeosChannel, SeosEnvironment
+from depesha.app import policy as values
+from depesha.app.trust import seos_tls
+from depesha.gateway.service import Clockwork
+from depesha.schemas.sentences import sentence
+
+if TYPE_CHECKING:
+    from depesha.adapters.seos.settings import SeosSettings
+    from depesha.app.base import Base
+    from depesha.schemas.verdict import Finding
+
+PEER_LANGUAGE = "bg"
+"""Of what SEOS and SSEV peers are told of a finding."""
+REGISTER_SECONDS = 5.0
+"""How long the first answer of a participants' register is waited for at start."""
+REGISTER_COPY = "seos-register.json"
+"""In the store's folder."""
+
+
+def peer_sentence(finding: Finding) -> str:
+    """Return what a peer is told of a finding."""
+    return sentence(finding, PEER_LANGUAGE, "peer")
+
+
+class SeosSide:
+    """SEOS in a running gateway."""
+
+    def __init__(self, base: Base, seos: SeosSettings) -> None:
+        """Build the channel; raises `ConfigurationError`. Blocking."""
+        self._base = base
+        self.settings = seos
+        settings = base.settings
+        self.channel = SeosChannel(
+            SeosEnvironment(
+                settings=seos,
+                own=values.own_party(settings),
+                tls=seos_tls(settings, seos),
+                register_copy=settings.store.folder / REGISTER_COPY,
+                limits=values.limits(settings),
+                blobs=base.memory.blobs,
+                signer=base.trust.signer,
+                verifier=base.trust.verifier,
+                inspector=base.inspector,
+                peer_sentence=peer_sentence,
+                threads=base.threads,
+                clock=base.clock,
+                ids=base.ids,
+                observer=base.observer,
+                checkpoint=base.checkpoint,
+            )
+        )
+        self._lists = RevocationRefresher(
+            sources=[
+                name if name.startswith(("http://", "https://")) else str(settings.path(name))
+                for name in seos.trust.revocation_lists
+            ],
+            lists=base.trust.lists,
+            fetch=HttpListFetcher(base.session),
+            clock=base.clock,
+            threads=base.threads,
+            observer=base.observer,
+            every=timedelta(seconds=seos.trust.revocation_refresh_seconds),
+        )
+
+    async def start(self) -> None:
+        """Take the last good copies from disk, and the lists of what is revoked."""
+        await self.channel.start()
+        await self._lists.refresh()
+
+    async def know_participants(self) -> None:
+        """Ask the register before the doors open, for a listener without participants holds all.
+
+        Not for long: it may hang, and with the last good copy, or with nothing, work can begin. The
+        clockwork asks on.
+        """
+        try:
+            async with asyncio.timeout(REGISTER_SECONDS):
+                await self.channel.directory.refresh()
+        except TimeoutError:
+            self._base.observer.trouble("register", "TIME")
+
+    def clockworks(self) -> tuple[Clockwork, ...]:
+        """Return what keeps register and lists fresh."""
+        seos = self.settings
+        return (
+            Clockwork(
+                name="register",
+                seconds=seos.register_refresh_seconds,
+                job=self.channel.directory.refresh,
+            ),
+            Clockwork(
+                name="revocation",
+                seconds=seos.trust.revocation_refresh_seconds,
+                job=self._lists.refresh,
+            ),
+        )
