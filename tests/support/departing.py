@@ -1,4 +1,4 @@
-"""The way out over doubles and a hand-moved clock: decisions, store and three networks in memory."""
+"""The way out over doubles and a hand-moved clock: decisions, store, three networks."""
 
 from __future__ import annotations
 
