@@ -29,6 +29,7 @@ from depesha.adapters.seos.register import SeosDirectory, SeosRegister
 from depesha.adapters.seos.settings import SeosSettings
 from depesha.adapters.signing import XmlSigner
 from depesha.adapters.system import SystemClock, WorkerThreads
+from depesha.app.channel_probes import ChannelProbes
 from depesha.app.networks import check_names, table
 from depesha.app.seos import REGISTER_COPY
 from depesha.app.trust import password
@@ -93,7 +94,13 @@ class _Round:
         async def detection() -> Diagnosis:
             return await look.detection(scanner, self._scratch, self._threads)
 
-        return [("scanner", scanners), ("detection", detection), ("register", self._register)]
+        channels = ChannelProbes(self._settings, self._threads, self._scratch, self._clock)
+        return [
+            ("scanner", scanners),
+            ("detection", detection),
+            ("register", self._register),
+            *channels.probes(),
+        ]
 
     def _sign_once(self) -> None:
         keys = self._settings.keys
