@@ -158,8 +158,7 @@ class Bare:
         if not answer.rstrip(b"\0\n").endswith(b"OK"):
             raise ValueError("not clean")
 
-    def _answer(self) -> bytes:
-        root = etree.fromstring(ANSWER.replace("{g}", "{" + str(uuid.uuid4()) + "}"), parser())
+    def _sign(self, root: etree._Element) -> None:
         signature = xmlsec.template.create(
             root, xmlsec.constants.TransformInclC14N, xmlsec.constants.TransformRsaSha1
         )
@@ -171,6 +170,10 @@ class Bare:
         context = xmlsec.SignatureContext()
         context.key = self._signer()
         context.sign(signature)
+
+    def _answer(self) -> bytes:
+        root = etree.fromstring(ANSWER.replace("{g}", "{" + str(uuid.uuid4()) + "}"), parser())
+        self._sign(root)
         envelope = etree.Element("{http://schemas.xmlsoap.org/soap/envelope/}Envelope")
         result = etree.SubElement(
             etree.SubElement(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -17,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import messages, steps
+from bench import messages, outbound, steps
+from bench.processes import cpu_seconds, forget_peak, machine, memory, percentile, say
 from depesha.adapters.system import SystemClock, SystemIds
 from depesha.simulators.bodies import BARE, GATEWAYS
 from depesha.simulators.country import Bare, Country
 from depesha.simulators.gateway_plan import free_ports
 
-KIB = 1024
 SETTINGS: dict[str, dict[str, object]] = {
     "log": {"level": "warning"},
     # As often as in real life (facts 10.5); the demo asks every other second.
@@ -47,8 +46,7 @@ class Result:
 
     def percentile(self, share: float) -> float:
         """Milliseconds within which this share was answered."""
-        ordered = sorted(self.seconds)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else 0.0
+        return percentile(self.seconds, share)
 
     def line(self) -> str:
         """One line of the table."""
@@ -211,45 +209,20 @@ class Bench:
         print(f"peak memory of the gateway: {memory(pid, 'VmHWM') / MB:.0f} MB")
 
 
-def forget_peak(pid: int) -> None:
-    """Start the peak of a process's memory anew."""
-    Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
-
-
-def memory(pid: int, field: str) -> int:
-    """Bytes of a field of /proc/PID/status."""
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(field + ":"):
-            return int(line.split()[1]) * KIB
-    return 0
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU seconds a process has used, in and out of the kernel."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def machine() -> str:
-    """The machine in one line."""
-    model = "unknown processor"
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            model = line.partition(":")[2].strip()
-            break
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
-    return f"{os.cpu_count()} cores ({model}), {total:.0f} GiB, Python {sys.version.split()[0]}"
-
-
-def say(text: str) -> None:
-    """Tell the progress."""
-    print(f"… {text}", file=sys.stderr, flush=True)
-
-
 async def run(options: argparse.Namespace) -> None:
     """Run everything asked for."""
+    print(f"machine: {machine()}, {SystemClock().now():%Y-%m-%d}")
+    if options.only != "out":
+        await inbound(options)
+    if options.only != "in":
+        print()
+        with tempfile.TemporaryDirectory(prefix="depesha-bench-") as name:
+            await outbound.measure(Path(name), options)
+
+
+async def inbound(options: argparse.Namespace) -> None:
+    """The way in."""
     clock = SystemClock()
-    print(f"machine: {machine()}, {clock.now():%Y-%m-%d}")
     with tempfile.TemporaryDirectory(prefix="depesha-bench-") as name:
         folder = Path(name)
         say("starting the stand")
@@ -287,7 +260,13 @@ def main() -> None:
     parser.add_argument("--callers", type=int, default=16)
     parser.add_argument("--size", type=int, default=100_000, help="bytes of the signed document")
     parser.add_argument("--most", type=float, default=450, help="requests a second to prepare for")
-    parser.add_argument("--quick", action="store_true", help="leave the large message out")
+    parser.add_argument(
+        "--quick", action="store_true", help="leave the large message and the outage out"
+    )
+    parser.add_argument("--only", choices=("in", "out"), help="one way alone")
+    parser.add_argument("--documents", type=int, default=160, help="of a round of the way out")
+    parser.add_argument("--bare-threads", type=int, default=8, help="of the bare way out")
+    parser.add_argument("--waiting", type=int, default=1000, help="of the outage")
     options = parser.parse_args()
     asyncio.run(run(options))
 

@@ -131,6 +131,25 @@ class EvidenceError(DepeshaError):
     code = "EVIDENCE"
 
 
+class ForbiddenError(DepeshaError):
+    """Whoever asks has not the right to it."""
+
+    blame = Blame.THEIRS
+    code = "FORBIDDEN"
+
+
+class RuleError(DepeshaError):
+    """A request breaks a rule of ours; whoever made it mends it. Nothing was changed."""
+
+    blame = Blame.THEIRS
+    code = "RULE"
+
+    def __init__(self, public: str, *, rule: str, remedy: str = "", **facts: str | int) -> None:
+        super().__init__(public, remedy=remedy, **facts)
+        self.rule = rule
+        """A bounded word by which pages find their own sentence."""
+
+
 class DefectsError(DepeshaError):
     """A document breaks a rule for what may leave; its author mends it. Nothing was stored."""
 

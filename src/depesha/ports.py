@@ -46,7 +46,18 @@ if TYPE_CHECKING:
         TryReport,
     )
     from depesha.schemas.outcome import Answered, Outcome
+    from depesha.schemas.overview import (
+        Home,
+        LineQuery,
+        Lines,
+        PeerQuery,
+        PeerTraffic,
+        QuarantinePage,
+        QueueAge,
+        Story,
+    )
     from depesha.schemas.participant import DirectoryState, Participant
+    from depesha.schemas.people import Account, Person, PersonChange, Session
     from depesha.schemas.route import ChannelFacts, ChannelHealth, RouteExplanation
     from depesha.schemas.steps import AnyStep
     from depesha.schemas.verdict import CheckRecord
@@ -527,6 +538,65 @@ class Quarantine(Protocol):
         """
 
 
+# --- people ---------------------------------------------------------------------------------
+
+
+class Accounts(Protocol):
+    """Durable accounts of people. A call that returned is on disk; one that raised left nothing.
+
+    An account is never deleted, and its login is never given again (ACC-05).
+    """
+
+    async def add(self, change: PersonChange) -> Person:
+        """Store a new person with the evidence; raise `ConflictError` where the login was used."""
+
+    async def change(self, change: PersonChange) -> Person:
+        """Store a step of a person, its evidence, and the end of his sessions, in one transaction.
+
+        Raises `UnknownMessageError`, and `ConflictError` where the person was changed since he was
+        read: then read again.
+        """
+
+    async def find(self, login: str) -> Person | None:
+        """Return a person with his secrets."""
+
+    async def by_subject(self, subject: str) -> Person | None:
+        """Return the person whom an OpenID provider calls so."""
+
+    async def list(self, after: str, limit: int) -> tuple[Account, ...]:
+        """Return accounts in order of login, after a login."""
+
+    async def stood_in_for(self, login: str) -> tuple[Account, ...]:
+        """Return the accounts whose deputy this person is, whatever the day."""
+
+
+class Sessions(Protocol):
+    """Log-ins that last, by the hash of their token. Durable: a restart logs nobody out."""
+
+    async def open(
+        self, session: Session, evidence: NewEvidence | None, replaces: Digest | None = None
+    ) -> None:
+        """Store a new session in place of an earlier one, with its evidence, in one transaction.
+
+        Nothing is stored, and `ConflictError` is raised, where the one to be replaced is gone.
+        """
+
+    async def find(self, token: Digest) -> Session | None:
+        """Return a session, ended by time or not."""
+
+    async def touch(self, token: Digest, at: datetime) -> None:
+        """Note that it was used; nothing happens where it is gone."""
+
+    async def end(self, token: Digest, evidence: NewEvidence | None = None) -> bool:
+        """Remove a session with its evidence; False, and no evidence, where it was gone."""
+
+    async def of(self, login: str) -> tuple[Session, ...]:
+        """Return a person's sessions, oldest first."""
+
+    async def sweep(self, seen_before: datetime, now: datetime) -> int:
+        """Remove what has ended by time; return how many. Safe to repeat."""
+
+
 # --- the world ------------------------------------------------------------------------------
 
 
@@ -618,3 +688,40 @@ class Observer(Protocol):
 
     def request(self, listener: str, status: int, seconds: float) -> None:
         """A listener answered a request."""
+
+
+# --- the console's eyes ---------------------------------------------------------------------
+
+
+class Overview(Protocol):
+    """What the operators' pages are made of: facts, never words. Only looks; safe to repeat.
+
+    Every look is bounded, whatever the store holds, and keeps no message waiting. Documents are
+    returned whole: what of them somebody may see is the page's to decide (ROL-06), and that it
+    was looked at is the page's to record (AUD-05). Raises `StorageError`.
+    """
+
+    async def home(self, day: datetime, most: int = 20) -> Home:
+        """Return how everything stands; `day` is the start of the balanced day, a whole hour.
+
+        At most `most` needs of each kind are listed. The day has 24 hours, or as many as have
+        passed; things are counted by the hour in which they were stored.
+        """
+
+    async def lines(self, query: LineQuery) -> Lines:
+        """Return a page of documents of both directions, newest first."""
+
+    async def story(self, message_id: MessageId) -> Story:
+        """Return one document with its journal and its work; raise `UnknownMessageError`."""
+
+    async def queue(self) -> tuple[QueueAge, ...]:
+        """Return the ages of all work, one for each kind of task."""
+
+    async def peers(self, query: PeerQuery) -> tuple[PeerTraffic, ...]:
+        """Return the traffic of peers, by identifier; the next page is after the last of them."""
+
+    async def quarantine(self, after: str = "", limit: int = 50) -> QuarantinePage:
+        """Return what lies encrypted, the soonest to be shredded first."""
+
+    async def seals(self, before: int = 0, limit: int = 50) -> tuple[Seal, ...]:
+        """Return the journal's seals with numbers below `before`, newest first; 0: the newest."""

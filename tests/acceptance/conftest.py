@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.acceptance import Stage, stage
+from tests.support.outgoing import Post, post
 
 HERE = Path(__file__).parent
 SECONDS = 180
@@ -30,3 +31,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     async with stage(tmp_path_factory.mktemp("acceptance")) as made:
         yield made
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def country_of_all_networks(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Post]:
+    async with post(tmp_path_factory.mktemp("way-out")) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def roads(country_of_all_networks: Post) -> AsyncIterator[Post]:
+    """The country with every network, all of them well at the beginning of every test."""
+    yield country_of_all_networks
+    await country_of_all_networks.mended()

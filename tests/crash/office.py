@@ -25,10 +25,13 @@ CUTS = ("in its request", "after its request", "in the answer")
 class Office:
     """`work()` until cancelled."""
 
-    def __init__(self, base: str, token: str, clock: Clock) -> None:
+    def __init__(self, base: str, token: str, clock: Clock, index: str = "ВХ") -> None:
+        """`index` begins every number."""
         self.client = RegistryClient(base, token, seconds=10.0)
         self.book: dict[str, dict[str, str]] = {}
         """Document GUID → message id → the number given for it."""
+        self.refuses: dict[str, str] = {}
+        """Document GUID → why it gets no number; its place in the book holds this reason."""
         self.cuts: dict[str, str] = {}
         """Document GUID → where the connection of the first call shall break."""
         self.cut: list[str] = []
@@ -37,6 +40,7 @@ class Office:
         self.faults: list[str] = []
         self._url, self._token = URL(base), token
         self._clock = clock
+        self._index = index
         self._given = 0
 
     async def work(self) -> None:
@@ -54,22 +58,29 @@ class Office:
     async def _register(self, message_id: str) -> None:
         document = document_of(await self.client.message(message_id))
         numbers = self.book.setdefault(document, {})
-        if message_id not in numbers:
+        if document in self.refuses:
+            numbers[message_id] = self.refuses[document]
+        elif message_id not in numbers:
             self._given += 1
-            numbers[message_id] = f"ВХ-{self._given}"
+            numbers[message_id] = f"{self._index}-{self._given}"
             if how := self.cuts.pop(document, ""):
                 await self._cut(message_id, numbers[message_id], how)
                 self.cut.append(document)
         while True:
             try:
-                await self.client.register(
-                    message_id, numbers[message_id], self._clock.now().date()
-                )
+                await self._tell(document, message_id)
             except (UnreachableError, BrokenOffError):
                 self.repeats += 1
                 await asyncio.sleep(PAUSE)
             else:
                 return
+
+    async def _tell(self, document: str, message_id: str) -> None:
+        word = self.book[document][message_id]
+        if document in self.refuses:
+            await self.client.refuse(message_id, word)
+        else:
+            await self.client.register(message_id, word, self._clock.now().date())
 
     def _judge(self, problem: RegistryProblemError) -> None:
         """A gateway that stops may say so; anything else is a fault."""

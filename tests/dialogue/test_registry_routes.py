@@ -173,6 +173,7 @@ async def test_every_documented_answer_is_seen_and_fits_its_schema(api: Api) -> 
     await ask("closeMessage", 409, one + "/closure", json=REASON | {"finished": False})
     await ask("getJourney", 200, one + "/events")
     await ask("getEvidence", 200, one + "/evidence")
+    await ask("getProof", 200, one + "/proof")
     held = await api.body.put(InboundState.HELD)
     await ask("listHeld", 200)
     await ask("releaseMessage", 200, f"/messages/{held}/release", json=REASON)

@@ -11,21 +11,23 @@ import pytest
 
 from depesha.adapters.memory.channel import BROKEN, FAULT, REFUSED, Planned
 from depesha.adapters.memory.scanner import EICAR
-from depesha.errors import ConflictError, DefectsError, WrongStateError
+from depesha.errors import Blame, ConflictError, DefectsError, WrongStateError
 from depesha.schemas.answer import DocumentStatus
 from depesha.schemas.dispatch import AttemptOutcome, Defect, Mark
 from depesha.schemas.envelope import Party, RegistrationNumber
-from depesha.schemas.message import EvidenceKind
-from depesha.schemas.outbound import Decision, SignalKind
+from depesha.schemas.message import EvidenceKind, TaskKind
+from depesha.schemas.outbound import Decision, Settlement, SignalKind
 from depesha.schemas.outbound_lifecycle import OutboundState
 from depesha.schemas.outcome import Absent, PeerWord, Unclear
 from depesha.schemas.route import Reach
+from depesha.schemas.steps import OutboundStep
 from tests.support.departing import THEM, Departing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from depesha.schemas.outbound import OutboundMessage
+    from depesha.schemas.steps import AnyStep
 
 NUMBER = RegistrationNumber(number="ВХ-77", date=date(2026, 3, 2))
 
@@ -112,6 +114,21 @@ async def test_seos_down_falls_back_to_ssev_and_returns_when_it_lives(house: Dep
     assert (await now(house, later)).network == "seos"
     assert house.ssev.holds(message.dispatch.document.guid) == 1
     assert house.seos.holds(message.dispatch.document.guid) == 0
+
+
+async def test_tries_on_a_dead_network_are_no_faults_of_the_task(house: Departing) -> None:
+    """Else the first fault inside, after a long outage, would leave the document to a person."""
+    house.seos.script.append(Planned(outcome=BROKEN))
+    house.seos.answers.extend([BROKEN] * 3)
+    message = await house.submit(channels=("seos",))
+    await house.work()
+    house.seos.down = True
+    later = await house.submit(channels=("seos",))
+    await house.live(timedelta(hours=3))
+    assert (await now(house, message)).state is OutboundState.UNCLEAR
+    assert (await now(house, later)).state is OutboundState.DEFERRED
+    owners = [t for t in house.state.tasks.values() if t.kind is TaskKind.DISPATCH]
+    assert [owner.attempts for owner in owners] == [0, 0]
 
 
 async def test_not_in_ssev_goes_by_signed_mail(house: Departing) -> None:
@@ -234,6 +251,15 @@ async def test_no_answer_ends_with_a_telephone(house: Departing) -> None:
     assert "+359 2 000 000" in parked[0].reason
 
 
+async def test_a_person_is_asked_the_moment_an_answer_is_unclear(house: Departing) -> None:
+    message = await house.submit()
+    await house.work()
+    house.seos.answers.append(Unclear(code="NO", public="no"))
+    await house.live(timedelta(days=6), timedelta(hours=1))
+    after = await now(house, message)
+    assert [question.at for question in after.questions] == [after.person_told_at]
+
+
 async def test_an_absence_after_a_receipt_is_never_sent_again_by_itself(house: Departing) -> None:
     message = await house.submit()
     await house.work()
@@ -266,3 +292,41 @@ async def test_an_unknown_recipient_is_a_defect(house: Departing) -> None:
 
 async def kinds_of(house: Departing, message: OutboundMessage) -> list[str]:
     return [json.loads(row.body)["kind"] for row in await house.journal.events(message.id)]
+
+
+async def test_who_met_a_probe_goes_soon_after_it(house: Departing) -> None:
+    peer, breakers = THEM.identifier, house.breakers
+    failed = Settlement(attempt="a", outcome=AttemptOutcome.DEFERRED, blame=Blame.NETWORK)
+    for _ in range(3):
+        breakers.heard("seos", peer, house.clock.now(), failed)
+    house.clock.advance(3600.0)
+    breakers.begun("seos", peer, house.clock.now())  # by another worker, with another document
+    message = await house.submit(channels=("seos",))
+    await house.work()
+    assert (await now(house, message)).state is OutboundState.DEFERRED
+    arrived = Settlement(attempt="a", outcome=AttemptOutcome.DELIVERED)
+    breakers.heard("seos", peer, house.clock.now(), arrived)
+    await house.live(timedelta(seconds=10), timedelta(seconds=1))
+    assert (await now(house, message)).state is OutboundState.DELIVERED
+
+
+class DiesOnce:
+    """`ports.Checkpoint` that dies at one step."""
+
+    def __init__(self, step: OutboundStep) -> None:
+        self.step = step
+
+    def reached(self, step: AnyStep) -> None:
+        if step is self.step:
+            raise KeyboardInterrupt
+
+
+async def test_with_the_outcome_the_sending_is_over(house: Departing) -> None:
+    """One transaction: a death behind it leaves no task that would look again."""
+    message = await house.submit()
+    (claim,) = await house.tasks.claim((TaskKind.DISPATCH,), 1, 60.0)
+    house.boot(DiesOnce(OutboundStep.OUTCOME_STORED))
+    with pytest.raises(KeyboardInterrupt):
+        await house.one(claim)
+    assert (await now(house, message)).state is OutboundState.DELIVERED
+    assert [task.kind for task in house.state.tasks.values()] == [TaskKind.FOLLOW_UP]

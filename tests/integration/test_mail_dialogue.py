@@ -382,6 +382,20 @@ async def test_a_broken_fetch_is_told_and_can_be_repeated(stand: Stand, tmp_path
     await mailbox.close()
 
 
+async def test_a_lost_connection_is_noticed_at_once(stand: Stand, tmp_path: Path) -> None:
+    """And not when a command's time is over: nobody reads the mailbox meanwhile."""
+    stand.domain.box(OURS).deposit(b"whole mail\r\n")
+    stand.domain.imap.faults.cut_in_fetch = True
+    mailbox = stand.mailbox(command_seconds=60)
+    await mailbox.open()
+    async with asyncio.timeout(3):
+        with pytest.raises(BrokenOffError):
+            await mailbox.fetch(1, tmp_path / "m")
+        with pytest.raises(BrokenOffError):
+            await mailbox.wait(60)
+        await mailbox.close()
+
+
 async def test_a_mailbox_that_cannot_be_opened(stand: Stand) -> None:
     stand.domain.box(OURS).password = "changed"
     with pytest.raises(PeerError):

@@ -113,3 +113,19 @@ def test_only_faults_of_others_count() -> None:
     assert breaker.is_alive(AttemptOutcome.UNCLEAR, None) is False
     for answered in ("ACCEPTED", "DELIVERED", "REFUSED", "ABSENT"):
         assert breaker.is_alive(AttemptOutcome(answered), None) is True
+
+
+@given(st.integers(0, 400))
+def test_who_meets_a_probe_waits_as_long_again_as_it_has_lasted(seconds: int) -> None:
+    policy = BreakerPolicy(failures=1, peers=1)
+    began = NOW + policy.rest
+    health = heard(WHOLE, "a", NOW, policy, alive=False, code="UNREACHABLE")
+    assert breaker.look_again(health, NOW) == began, "before the probe the rest counts"
+    health = begun(health, began, policy)
+    now = began + timedelta(seconds=seconds)
+    again = breaker.look_again(health, now)
+    assert again is not None
+    assert again <= began + policy.probe
+    assert again == began + policy.probe or again - now == max(breaker.SOON, now - began)
+    assert heard(health, "a", now, policy, alive=False).probing_since is None
+    assert heard(health, "a", now, policy, alive=True).probing_since is None

@@ -12,6 +12,7 @@ from pathlib import Path
 from depesha.adapters.memory.blobs import MemoryBlobs
 from depesha.adapters.memory.journal import MemoryJournal
 from depesha.adapters.memory.outbound import MemoryOutbound
+from depesha.adapters.memory.overview import MemoryOverview
 from depesha.adapters.memory.quarantine import MemoryQuarantine
 from depesha.adapters.memory.state import MemoryState
 from depesha.adapters.memory.store import MemoryStore
@@ -24,6 +25,7 @@ from depesha.ports import (
     Journal,
     MessageStore,
     OutboundStore,
+    Overview,
     Quarantine,
     TaskQueue,
 )
@@ -55,6 +57,7 @@ from depesha.schemas.verdict import Caution, CheckRecord, Held, Hold, Passed, fi
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SEAL_KEY = SealKey(bytes(range(32)))
 BODIES = ("double", "sqlite")
+NETWORKS = ("seos", "ssev")
 
 
 @dataclass(kw_only=True)
@@ -67,6 +70,7 @@ class Body:
     journal: Journal
     blobs: BlobStore
     quarantine: Quarantine
+    overview: Overview
     clock: HandClock
 
 
@@ -76,13 +80,15 @@ async def body(kind: str, folder: Path) -> AsyncIterator[Body]:
     clock, ids = HandClock(START), CountingIds()
     if kind == "double":
         state, blobs = MemoryState(), MemoryBlobs(folder, clock)
+        sealed = MemoryQuarantine(state, blobs, clock)
         yield Body(
             store=MemoryStore(state, clock),
             outbound=MemoryOutbound(state, clock),
             tasks=MemoryTasks(state, clock, ids),
             journal=MemoryJournal(state, clock, SEAL_KEY),
             blobs=blobs,
-            quarantine=MemoryQuarantine(state, blobs, clock),
+            quarantine=sealed,
+            overview=MemoryOverview(state, clock, quarantine=sealed, networks=NETWORKS),
             clock=clock,
         )
         return
@@ -94,6 +100,7 @@ async def body(kind: str, folder: Path) -> AsyncIterator[Body]:
             journal=memory.journal,
             blobs=memory.blobs,
             quarantine=memory.quarantine,
+            overview=memory.overview,
             clock=clock,
         )
 
@@ -104,7 +111,11 @@ async def opened(
 ) -> AsyncIterator[Memory]:
     """Open the real body and close it again."""
     memory = await open_memory(
-        folder, clock=clock or HandClock(START), ids=ids or CountingIds(), seal_key=SEAL_KEY
+        folder,
+        clock=clock or HandClock(START),
+        ids=ids or CountingIds(),
+        seal_key=SEAL_KEY,
+        networks=NETWORKS,
     )
     try:
         yield memory

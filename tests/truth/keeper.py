@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from depesha.errors import DepeshaError
 from depesha.ports import Clock
 from depesha.schemas.steps import AnyStep
 from depesha.simulators.gateway_process import GatewayProcess
@@ -22,7 +21,7 @@ LOOK = 0.03
 PATIENCE = 60.0
 
 
-class KeepingError(DepeshaError):
+class KeepingError(Exception):
     """The gateway did what no gateway should: ended by itself, or did not come up again."""
 
 

@@ -22,6 +22,8 @@ from depesha.cli.outbound import decide, explain_route, outbox
 from depesha.cli.sending import send
 from depesha.cli.tokens import token
 from depesha.cli.trial import demo, simulate
+from depesha.cli.users import user
+from depesha.cli.zfo import zfo
 from depesha.errors import Blame, DepeshaError
 
 OURS, USAGE, TEMPORARY, INTERRUPTED = 1, 2, 75, 130
@@ -47,7 +49,7 @@ def depesha() -> None:
 
 
 _EVERYDAY = (inbox, send, outbox, show, held, parked, decide, explain_route)
-for _command in (init, serve, demo, simulate, doctor, *_EVERYDAY, token, proof, evidence):
+for _command in (init, serve, demo, simulate, doctor, *_EVERYDAY, token, proof, evidence, zfo):
     depesha.add_command(_command)
 
 

@@ -63,9 +63,10 @@ class Api:
         """Send JSON, return JSON."""
         return _json(self._ask("POST", path, json.dumps(body).encode()))
 
-    def text(self, path: str, body: Mapping[str, object]) -> str:
-        """Send JSON, return plain text."""
-        data = self._ask("POST", path, json.dumps(body).encode(), {"Accept": "text/plain"})
+    def text(self, path: str, body: Mapping[str, object], language: str | None = None) -> str:
+        """Send JSON, return plain text, in a language where there are several."""
+        headers = {"Accept": "text/plain", **_spoken(language)}
+        data = self._ask("POST", path, json.dumps(body).encode(), headers)
         return data.decode("utf-8", "replace")
 
     def upload(self, path: str, form: Form, headers: Mapping[str, str]) -> Any:
@@ -77,9 +78,9 @@ class Api:
         }
         return _json(self._ask("POST", path, form, headers, seconds=_UPLOAD_SECONDS))
 
-    def raw(self, path: str, language: str = "") -> bytes:
+    def raw(self, path: str, language: str | None = None) -> bytes:
         """Return the bytes at `path`, in a language where there are several."""
-        return self._ask("GET", path, None, {"Accept-Language": language} if language else None)
+        return self._ask("GET", path, None, _spoken(language))
 
     def _ask(
         self,
@@ -140,6 +141,10 @@ def _send(
             raise
 
 
+def _spoken(language: str | None) -> dict[str, str]:
+    return {"Accept-Language": language} if language else {}
+
+
 def segment(text: str) -> str:
     """One part of a path, whatever a person typed."""
     return quote(text, safe="")
@@ -178,6 +183,9 @@ def _fault(one: Mapping[str, Any]) -> str:
     return f"{where} {one.get('detail', '')}".strip()
 
 
+LANGUAGES = ("bg", "cs", "uk", "en")
+"""As in `schemas.sentences`, which is too heavy to be read for `--help`."""
+
 # --- options ---------------------------------------------------------------------------------
 
 
@@ -192,6 +200,11 @@ def config_option(function: Callable[P, R]) -> Callable[P, R]:
         show_default=True,
         help="Settings file.",
     )(function)
+
+
+def language_option(function: Callable[P, R]) -> Callable[P, R]:
+    """Add `--language`."""
+    return click.option("--language", type=click.Choice(LANGUAGES), help="Of words.")(function)
 
 
 def api_options(function: Callable[..., R]) -> Callable[..., R]:

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from depesha.cli import output
-from depesha.cli.client import Api, api_options, segment
+from depesha.cli.client import Api, api_options, language_option, segment
 
 if TYPE_CHECKING:
     from depesha.schemas.pack import PackReport
 
-LANGUAGES = ("bg", "cs", "uk", "en")
 _KEY = re.compile(r"[0-9a-f]{64}")
 _json = click.option("--json", "machine", is_flag=True, help="Print JSON.")
 
@@ -66,10 +65,10 @@ def verify(*, file: BinaryIO, key: tuple[str, ...], machine: bool) -> None:
 @api_options
 @click.argument("message_id", metavar="ID")
 @click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
-@click.option("--language", type=click.Choice(LANGUAGES), help="Of the page.")
+@language_option
 def proof(*, api: Api, message_id: str, out: Path | None, language: str | None) -> None:
     """Print the proof that a document was sent, or received, as one HTML page to be printed."""
-    _written(api.raw(f"/messages/{segment(message_id)}/proof", language or ""), out)
+    _written(api.raw(f"/messages/{segment(message_id)}/proof", language), out)
 
 
 def _written(data: bytes, out: Path | None) -> None:

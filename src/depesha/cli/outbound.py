@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from depesha.cli import output
-from depesha.cli.client import Api, api_options, segment
+from depesha.cli.client import Api, api_options, language_option, segment
 
 FOR_A_PERSON = ("PARKED", "UNDELIVERABLE")
 """States in which nothing goes on without a person."""
@@ -103,6 +103,7 @@ def decide(*, api: Api, message_id: str, decision: str, reason: str, machine: bo
 @floor_option
 @channel_option
 @personal_option
+@language_option
 @json_option
 def explain_route(
     *,
@@ -113,6 +114,7 @@ def explain_route(
     floor: str,
     channels: tuple[str, ...],
     personal_data: bool,
+    language: str | None,
     machine: bool,
 ) -> None:
     """Say which network a document would take now, and why no other. Sends nothing.
@@ -133,7 +135,7 @@ def explain_route(
     if machine:
         output.as_json(api.post("/routes/explain", body))
         return
-    for line in api.text("/routes/explain", body).splitlines():
+    for line in api.text("/routes/explain", body, language).splitlines():
         click.echo(output.clean(line))
 
 

@@ -18,6 +18,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from depesha.config import console_sections as c
 from depesha.config import outbound_sections as o
 from depesha.config import sections as s
 from depesha.config import toml
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     follow_up: o.FollowUpSection = Field(default_factory=o.FollowUpSection)
     calendar: o.CalendarSection = Field(default_factory=o.CalendarSection)
     signals: o.SignalsSection = Field(default_factory=o.SignalsSection)
+    console: c.ConsoleSection = Field(default_factory=c.ConsoleSection)
     quarantine: s.QuarantineSection = Field(default_factory=s.QuarantineSection)
     seal: s.Seal = Field(default_factory=s.Seal)
     retry: s.Retry = Field(default_factory=s.Retry)

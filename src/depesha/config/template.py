@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 
+from depesha.config.template_console import CONSOLE
 from depesha.config.template_networks import EMAIL, SSEV
 
 _TEMPLATE = """\
@@ -142,7 +143,7 @@ trusted = {trusted}
 # addresses = {{}}                           # {{seos = "operator@network.example"}}
 # language = "bg"                          # or cs, uk, en
 
-[quarantine]
+{console}[quarantine]
 # Refused bytes, encrypted, each under its own key that is destroyed at the end.
 # days = 30
 # max_bytes = "1 GiB"
@@ -187,6 +188,7 @@ def render_default(  # one argument a key
         certificate=_quoted(certificate),
         key=_quoted(key),
         trusted="[" + ", ".join(_quoted(one) for one in trusted) + "]",
+        console=CONSOLE,
         networks=networks or _NETWORKS + SSEV + EMAIL,
     )
 

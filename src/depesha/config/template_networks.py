@@ -124,3 +124,79 @@ EMAIL = """\
 # certificate = ""                         # for encryption; empty: letters are signed only
 # phone = ""
 """
+
+ISDS = """\
+#
+# Datové schránky, the Czech data boxes.
+# [networks.isds]
+# environment = "production"               # names the installation: message numbers count within
+# host = "ws1.datovka.gov.cz"              # ordinary services, log-in by password
+# big_host = "ws2.datovka.gov.cz"          # big messages
+# certificate_host = "ws1c.datovka.gov.cz" # the same for log-ins with a certificate
+# big_certificate_host = "ws2c.datovka.gov.cz"
+# authorities = []                         # CAs of the service; empty: the system's
+# seal_authorities = ["keys/seal-ca.pem"]  # CAs that the seals of messages must lead to
+# stamp_authorities = ["keys/stamp-ca.pem"]
+# revocation_lists = []                    # files or addresses; empty: not asked about
+# sha1_until = ""                          # seals with SHA-1 count before this moment; "": never
+# stamp_required = false                   # true: no paper without a stamp of its seal
+# message_stamp_required = false           # true: nor without one of its submission
+# user_agent = "Depesha"
+# connect_seconds = 15.0
+# answer_seconds = 120.0
+# upload_seconds = 300.0                   # over 240: the scanner there takes its time
+# transfer_seconds = 1800.0                # a whole big message
+# connections = 2                          # at once; more are refused there
+# search = true                            # recipients that are an IČO are looked for
+# paid_messages = false                    # true: boxes that take paid ones alone are written to
+# personal_delivery = false                # true: ours go into the recipient's own hands
+# fiction_allowed = true                   # ours count as delivered after ten days
+# as_authority = true                      # dmOVM, for boxes that are both
+# reach_seconds = 300.0                    # so long an answer about a recipient is told again
+# lookup_seconds = 20.0
+# receive = true                           # false: received messages are left to people
+# personal_messages = false                # true: received ones into own hands are fetched too
+# first_days = 90.0                        # the first list reaches back so far
+# messages_per_poll = 250                  # fetched at most in one poll
+# list_pages = 4                           # lists asked for at most in one poll
+# page_size = 500
+# poll_minutes = 5.0                       # between two lists of one box
+# poll_jitter = 0.2                        # share of the interval added by chance
+# overlap_hours = 24.0                     # looked back further than the last message seen
+# park_first_seconds = 300.0               # rest of a message that could not be fetched; doubles
+# park_most_seconds = 86400.0
+# park_days = 100.0                        # then what waits for a person is forgotten
+# watch_minutes = 5.0                      # between two looks at what became of ours
+# watch_days = 60.0
+# state_days = 7.0                         # changes of ours are asked for so far back
+# lookup_hours = 2.0                       # an unclear message is looked for so far back
+# lookup_pages = 20
+# absence_seconds = 900.0                  # before that, "not sent" is not believed
+# answer_bytes = 16777216                  # of an answer kept in memory; papers go to disk
+# paper_bytes = 268435456
+# message_bytes = 20000000                 # files of an ordinary message together
+# big_message_bytes = 100000000
+#
+# One table for each box of ours; documents leave the first one.
+# [[networks.isds.boxes]]
+# box_id = "abc2345"
+# login = "CERTIFICATE"                    # PASSWORD, CERTIFICATE, CERTIFICATE_PASSWORD, HOSTED
+# user = ""                                # with a password
+# password_file = ""                       # read again after it was changed
+# client_certificate = "keys/isds.crt"
+# client_key = "keys/isds.key"
+#
+# When boxes are listed, which counts as logging in; leave the table out: at any hour.
+# [networks.isds.working_time]
+# zone = "Europe/Prague"
+# weekdays = [0, 1, 2, 3, 4]               # Monday is 0
+# start = 06:00:00
+# end = 20:00:00
+#
+# One table for each body that is named by an identifier of its own.
+# [[networks.isds.partners]]
+# identifier = "00000002"                  # IČO, or what all networks know it by
+# name = "Úřad Příklad"
+# box_id = "xyz6789"
+# acknowledgement = "none"                 # "reply": it is told our number by a message
+"""

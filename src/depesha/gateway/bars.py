@@ -210,9 +210,8 @@ class Look:
             yield reasoned(Bar.CLOSED_FOR_NOW, self.facts.closed_until)
         shut = breaker.worst(self.health, self.now)
         if shut is not None:
-            yield reasoned(
-                Bar.BREAKER_OPEN, shut.probe_at, failures=shut.failures, code=shut.last_code
-            )
+            again = breaker.look_again(shut, self.now)
+            yield reasoned(Bar.BREAKER_OPEN, again, failures=shut.failures, code=shut.last_code)
 
     def _failed(self) -> list[tuple[retry.Schedule, list[Attempt]]]:
         """Failed tries by the budget they use, oldest first; empty budgets left out."""

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+SOON = timedelta(seconds=5)
+"""Least wait of a document that meets a probe under way."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerPolicy:
     """When to open and how to come back."""
@@ -85,7 +89,21 @@ def begun(health: ChannelHealth, now: datetime, policy: BreakerPolicy) -> Channe
     """Return the health after a try was let through: a probe keeps others out for a while."""
     if circuit_at(health, now) is Circuit.CLOSED:
         return health
-    return replace(health, circuit=Circuit.HALF_OPEN, probe_at=now + policy.probe)
+    return replace(
+        health, circuit=Circuit.HALF_OPEN, probe_at=now + policy.probe, probing_since=now
+    )
+
+
+def look_again(health: ChannelHealth, now: datetime) -> datetime | None:
+    """Return when one who was not let through looks again; None where that is not known.
+
+    A probe may hold for minutes and mostly ends within a second: whoever meets one waits as long
+    again as it has lasted, so that a channel that lives again is used by all of them soon, and
+    one that hangs is not looked at by all of them all the time.
+    """
+    if health.probing_since is None or health.probe_at is None:
+        return health.probe_at
+    return min(health.probe_at, now + max(SOON, now - health.probing_since))
 
 
 def heard(
@@ -106,7 +124,12 @@ def _lived(health: ChannelHealth, now: datetime, policy: BreakerPolicy) -> Chann
     if health.circuit is Circuit.CLOSED or successes >= policy.probes:
         return ChannelHealth(network=health.network, peer=health.peer, last_alive=now)
     return replace(
-        health, circuit=Circuit.HALF_OPEN, successes=successes, probe_at=now, last_alive=now
+        health,
+        circuit=Circuit.HALF_OPEN,
+        successes=successes,
+        probe_at=now,
+        probing_since=None,
+        last_alive=now,
     )
 
 
@@ -145,6 +168,7 @@ def _opened(health: ChannelHealth, now: datetime, policy: BreakerPolicy) -> Chan
         successes=0,
         opened_at=health.opened_at or now,
         probe_at=now + rest_after(health.trips, policy),
+        probing_since=None,
     )
 
 

@@ -6,7 +6,7 @@ contradict each other: the answer to a question is believed before a pushed word
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
@@ -28,6 +28,7 @@ from depesha.schemas.outcome import Absent, Answered, Deferred, Delivered, Refus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from depesha.gateway.departures import Departures
     from depesha.gateway.retry import Schedule
@@ -102,7 +103,7 @@ class Following:
                 await self.tasks.defer(claim, max(step.at, now + NOTHING_NEW), tried=False)
                 return "deferred"
             case AskStatus():
-                await self._ask(claim, message, attempt, Ending.LATER)
+                await self._ask(claim, message, attempt, Ending.LATER, awaited=awaited)
                 return "deferred"
             case Telephone():
                 return await self._telephone(claim, message, step)
@@ -110,7 +111,13 @@ class Following:
                 assert_never(step)
 
     async def _ask(
-        self, claim: Claim, message: OutboundMessage, attempt: Attempt, ending: Ending
+        self,
+        claim: Claim,
+        message: OutboundMessage,
+        attempt: Attempt,
+        ending: Ending,
+        *,
+        awaited: Awaited | None = None,
     ) -> tuple[OutboundMessage, Hearing | None, Answered]:
         """Ask the recipient or the network, and write down what it says."""
         answer: Answered = await self.channels[attempt.network].inquire(message.dispatch, attempt)
@@ -121,6 +128,7 @@ class Following:
         settlement = settlement_of(attempt, answer, asked=True)
         word = None if isinstance(answer, Unclear) else word_of(attempt, answer, asked=True)
         taught = self.departures.heard(attempt.network, peer, now, settlement)
+        question = Question(at=now, clear=isinstance(answer, Delivered | Refused))
         changed = await self.store.change(
             OutboundChange(
                 message_id=message.id,
@@ -138,17 +146,26 @@ class Following:
                 ),
                 word=word,
                 settle=settlement if isinstance(answer, Delivered | Refused) else None,
-                question=Question(at=now, clear=isinstance(answer, Delivered | Refused)),
+                question=question,
                 tasks=self.departures.circuits(taught, now),
                 health=taught.health,
                 on_entering=self.departures.on_entering(),
                 claim=claim,
                 ending=ending,
-                due_at=now + NOTHING_NEW,
+                due_at=now + NOTHING_NEW if awaited is None else self._next(awaited, question),
             )
         )
         self.departures.moved(message, changed.message)
         return changed.message, changed.hearing, answer
+
+    def _next(self, awaited: Awaited, question: Question) -> datetime:
+        """When to look again after a question: at once where a person's turn has come."""
+        asked = replace(awaited, questions=(*awaited.questions, question))
+        thresholds = self.departures.policy.of(awaited.network, awaited.peer)
+        step = follow_up(asked, thresholds, self.departures.calendar, question.at)
+        if isinstance(step, LookAgain):
+            return max(step.at, question.at + NOTHING_NEW)
+        return question.at if isinstance(step, Telephone) else question.at + NOTHING_NEW
 
     async def _telephone(self, claim: Claim, message: OutboundMessage, step: Telephone) -> str:
         now = self.clock.now()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from depesha.gateway.departures import Departures
     from depesha.ports import Checkpoint, Clock, OutboundStore
     from depesha.schemas.answer import ErrorNotice, StatusNotice
+    from depesha.schemas.dispatch import Attempt
     from depesha.schemas.envelope import Party
     from depesha.schemas.outbound import TryReport
 
@@ -88,7 +89,7 @@ class Hearing:
         message = await self.store.find_attempt(fault.network, fault.failed)
         if message is None or not _same_body(message.dispatch.recipient, fault.sender):
             return False
-        attempt = next(a for a in message.attempts if a.transport_id == fault.failed)
+        attempt = _latest(message, fault.network, fault.failed)
         await self._take(
             message,
             OutboundChange(
@@ -119,11 +120,7 @@ class Hearing:
         message = await self.store.find_attempt(report.network, report.name)
         if message is None:
             return False
-        attempt = next(
-            a
-            for a in message.attempts
-            if a.network == report.network and report.name in {a.transport_id, a.reference}
-        )
+        attempt = _latest(message, report.network, report.name)
         outcome = report.outcome
         now = self.clock.now()
         settlement = settlement_of(attempt, outcome, asked=False)
@@ -172,6 +169,18 @@ class Hearing:
         )
         self.departures.moved(message, changed.message)
         self.checkpoint.reached(OutboundStep.WORD_JUDGED)
+
+
+def _latest(message: OutboundMessage, network: str, name: str) -> Attempt:
+    """Return the try that goes by a name: several tries with the same bytes share theirs.
+
+    Those before the latest one surely did not get through, or it would not have been begun.
+    """
+    return next(
+        one
+        for one in reversed(message.attempts)
+        if one.network == network and name in {one.transport_id, one.reference}
+    )
 
 
 def _same_body(recipient: Party, sender: Party) -> bool:

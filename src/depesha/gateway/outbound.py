@@ -105,6 +105,10 @@ class OutboundDesk:
                         "number": "" if number is None else number.number,
                         "recipient": dispatch.recipient.identifier,
                         "corrects": dispatch.corrects or "",
+                        # The author's words may name people: only their digest is chained.
+                        "scan_instead": sha256(dispatch.scan_instead.encode())
+                        if dispatch.scan_instead
+                        else "",
                         "files": [file.digest for file in dispatch.files],
                         "marks": [str(mark) for mark in dispatch.marks],
                         "floor": str(dispatch.floor),

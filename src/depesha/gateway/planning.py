@@ -37,7 +37,7 @@ class Planner:
         standing = standing_of(message)
         unsettled = {one.network for one in must_ask(standing.attempts)}
         facts: list[ChannelFacts] = []
-        plan = self._made(message.dispatch, facts, standing)
+        plan: Plan | None = None
         for network in (*unsettled, *(n for n in self._order() if n not in unsettled)):
             if network not in self.channels:
                 continue
@@ -45,7 +45,7 @@ class Planner:
             plan = self._made(message.dispatch, facts, standing)
             if not unsettled and not _open(plan):
                 break
-        return plan
+        return plan or self._made(message.dispatch, facts, standing)
 
     async def whole(self, dispatch: Dispatch, standing: Standing) -> Plan:
         """Return the plan with every channel in it, for an explanation."""

@@ -160,7 +160,7 @@ class Sending:
         same = before is not None and plan_lines(before) == plan_lines(plan)
         if message.state is OutboundState.DEFERRED and same:
             # Nothing is new: a row for each look would only hide the others.
-            await self.tasks.defer(claim, due)
+            await self.tasks.defer(claim, due, tried=False)
             return "deferred"
         signal = None
         stuck = isinstance(plan.step, WaitUntil) and plan.step.stuck
@@ -181,6 +181,7 @@ class Sending:
                 claim=claim,
                 ending=Ending.LATER,
                 due_at=due,
+                tried=False,
             ),
         )
         return "deferred"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from depesha.errors import DepeshaError, StorageError
 from depesha.gateway import retry
+from depesha.gateway.routing import GOT_THROUGH
 from depesha.gateway.telling import outcome_facts, settlement_of, word_of
 from depesha.schemas.dispatch import Attempt, AttemptOutcome
 from depesha.schemas.message import EvidenceKind
@@ -98,11 +99,14 @@ class Trying:
             tasks=self.committing.departures.circuits(taught, now),
             health=taught.health,
             claim=claim,
-            ending=Ending.LATER if unclear else Ending.KEPT,
+            ending=_ending(settlement.outcome),
             due_at=self._ask_at(attempt, now, asked=asked) if unclear else None,
+            tried=False,  # tries of the document are its own; the task's are faults of ours
         )
         after = await self.committing.commit(message, change, awaiting=True)
-        return "deferred" if unclear else after
+        if unclear:
+            return "deferred"
+        return "done" if settlement.outcome in GOT_THROUGH else after
 
     async def found_sending(self, claim: Claim, message: OutboundMessage) -> Step:
         """Settle as unclear: we died, or were too slow, between intent and outcome."""
@@ -149,3 +153,13 @@ class Trying:
         questions = attempt.times_asked + (1 if asked else 0)
         due = retry.next_try(self.questions, questions + 1, now, self.jitter.fraction())
         return due or now
+
+
+def _ending(outcome: AttemptOutcome) -> Ending:
+    """What becomes of the task with the outcome; after what got through there is nothing to send.
+
+    Should the document all the same be ours to bring there, the store gives it a new owner.
+    """
+    if outcome is AttemptOutcome.UNCLEAR:
+        return Ending.LATER
+    return Ending.DONE if outcome in GOT_THROUGH else Ending.KEPT

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from typing import Any
+
+from depesha.schemas.message import TaskKind
 
 
 class Bell:
     """Rung after a commit that stored work; for one event loop."""
 
     def __init__(self) -> None:
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: dict[asyncio.Future[None], frozenset[TaskKind]] = {}
 
-    def ring(self) -> None:
-        """Wake everybody who waits now."""
-        for future in self._waiting:
-            if not future.done():
+    def ring(self, kinds: Collection[TaskKind] = ()) -> None:
+        """Wake everybody who waits now for work of these kinds; of any, where none is named."""
+        for future, wanted in self._waiting.items():
+            if not future.done() and not (kinds and wanted and wanted.isdisjoint(kinds)):
                 future.set_result(None)
 
-    def listen(self) -> asyncio.Future[None]:
-        """Return a future that is done at the next ring; hand it to `wait` or `leave`."""
+    def listen(self, kinds: Collection[TaskKind] = ()) -> asyncio.Future[None]:
+        """Return a future that is done at the next ring for these kinds, or for any.
+
+        Hand it to `wait` or `leave`.
+        """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.add(future)
+        self._waiting[future] = frozenset(kinds)
         return future
 
     def leave(self, future: asyncio.Future[None]) -> None:
         """Stop listening."""
-        self._waiting.discard(future)
+        self._waiting.pop(future, None)
         future.cancel()
 
     async def wait(self, future: asyncio.Future[None], pause: Coroutine[Any, Any, None]) -> None:

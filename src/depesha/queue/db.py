@@ -1,4 +1,7 @@
-"""The only door to SQLite: one writing connection, one reading connection, a thread for each.
+"""The only door to SQLite: one connection that writes, two that read, a thread for each.
+
+One of the readers serves the traffic, the other people who look, so that their long looks keep
+no message waiting.
 
 Through apsw, not the standard library: apsw brings its own current SQLite (3.54), which is past
 the WAL-reset fault that can corrupt files in 3.7.0 to 3.51.2 (design section 6); Debian 12's own
@@ -58,11 +61,12 @@ def _silent(_error: StorageError) -> None:
 class Database:
     """The store's database. Every method may be called from the event loop that opened it."""
 
-    def __init__(self, lock: int, writer: Lane, reader: Lane) -> None:
+    def __init__(self, lock: int, writer: Lane, reader: Lane, viewer: Lane) -> None:
         """Take what `open` made."""
         self._lock = lock
         self._writer = writer
         self._reader = reader
+        self._viewer = viewer
 
     @classmethod
     async def open(
@@ -80,7 +84,8 @@ class Database:
         lock, connections = await asyncio.to_thread(_open, folder, now)
         writer = Lane(connections[0], name="store-writer", writing=True, trouble=trouble)
         reader = Lane(connections[1], name="store-reader", writing=False, trouble=trouble)
-        return cls(lock, writer, reader)
+        viewer = Lane(connections[2], name="store-viewer", writing=False, trouble=trouble)
+        return cls(lock, writer, reader, viewer)
 
     async def write(self, work: Callable[[Transaction], R]) -> R:
         """Run `work` in a transaction shared with other callers; return once it is on disk.
@@ -94,6 +99,10 @@ class Database:
         """Run `work` on a snapshot that holds everything committed before this call."""
         return await self._reader.do(work)
 
+    async def look(self, work: Callable[[Transaction], R]) -> R:
+        """Do as `read` does, for long looks that nobody's message waits for."""
+        return await self._viewer.do(work)
+
     def write_blocking(self, work: Callable[[Transaction], R]) -> R:
         """Do as `write` does, for worker threads."""
         return self._writer.do_blocking(work)
@@ -104,6 +113,7 @@ class Database:
 
     async def close(self) -> None:
         """Serve who is waiting, then close. Closing twice is safe."""
+        await asyncio.to_thread(self._viewer.close)
         await asyncio.to_thread(self._reader.close)
         await asyncio.to_thread(self._writer.close)
         lock, self._lock = self._lock, -1
@@ -111,7 +121,8 @@ class Database:
             os.close(lock)
 
 
-def _open(folder: Path, now: datetime) -> tuple[int, tuple[apsw.Connection, apsw.Connection]]:
+def _open(folder: Path, now: datetime) -> tuple[int, tuple[apsw.Connection, ...]]:
+    """Return the lock, and the connections: writer, reader, viewer."""
     version = apsw.sqlite_lib_version()
     if tuple(map(int, version.split(".")[:3])) < _FIRST_SAFE:
         raise ConfigurationError(f"SQLite {version} can corrupt its log", remedy="update apsw")
@@ -119,13 +130,14 @@ def _open(folder: Path, now: datetime) -> tuple[int, tuple[apsw.Connection, apsw
     try:
         writer = _connect(folder, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, _WRITING)
         migrate(Transaction(writer), now)
-        return lock, (writer, _connect(folder, apsw.SQLITE_OPEN_READONLY, _READING))
+        reader, viewer = (_connect(folder, apsw.SQLITE_OPEN_READONLY, _READING) for _ in range(2))
     except apsw.Error as error:
         os.close(lock)
         raise storage_error(error) from None
     except BaseException:
         os.close(lock)
         raise
+    return lock, (writer, reader, viewer)
 
 
 def _lock(folder: Path) -> int:

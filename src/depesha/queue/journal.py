@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 from depesha.errors import EvidenceError, UnknownMessageError
 from depesha.ports import Checkpoint, Clock
+from depesha.queue import overview_statements as seen
 from depesha.queue import statements as sql
 from depesha.queue.db import Database
 from depesha.queue.lane import Transaction
 from depesha.queue.outbound import find_outbound
-from depesha.queue.rows import append, message_of, record_of, seal_of
+from depesha.queue.rows import append, message_of, record_of, seal_of, to_micros
 from depesha.schemas.evidence import EvidenceRecord, Seal
 from depesha.schemas.ids import Digest, MessageId
 from depesha.schemas.journal import ROWS_PER_SEAL, SealKey, make_seal
@@ -25,6 +26,8 @@ from depesha.schemas.pack import make_pack
 from depesha.schemas.proof import ChainReader
 from depesha.schemas.steps import Step
 
+JOURNAL_PROOF = "journal"
+"""Under this name stands when the whole chain was last found whole."""
 _CHUNK = 512
 """Rows read in one visit, so that a long look never keeps other readers waiting."""
 
@@ -110,7 +113,9 @@ class SqliteJournal:
                 await asyncio.to_thread(reader.seal, seal)
             number = seals[-1].number
         await self._read_to(reader, None)
-        return reader.sequence
+        at, rows = to_micros(self._clock.now()), reader.sequence
+        await self._db.write(lambda t: t.run(seen.KEEP_PROOF, JOURNAL_PROOF, at, rows))
+        return rows
 
     async def _read_to(self, reader: ChainReader, last: int | None) -> None:
         """Feed the chain's rows to `reader`, up to row `last` or to the end."""

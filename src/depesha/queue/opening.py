@@ -15,12 +15,15 @@ from depesha.queue.blobs import FileBlobs
 from depesha.queue.db import Database
 from depesha.queue.journal import SqliteJournal
 from depesha.queue.outbound import SqliteOutbound
+from depesha.queue.overview import SqliteOverview
+from depesha.queue.people import SqliteAccounts, SqliteSessions
 from depesha.queue.quarantine import FileQuarantine
 from depesha.queue.store import SqliteStore
 from depesha.queue.sweep import Sweeper
 from depesha.queue.tasks import SqliteTasks, return_tasks
 from depesha.schemas.codec import warm
 from depesha.schemas.journal import SealKey
+from depesha.schemas.overview import Promises
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,9 @@ class Memory:
     blobs: FileBlobs
     quarantine: FileQuarantine
     sweeper: Sweeper
+    overview: SqliteOverview
+    accounts: SqliteAccounts
+    sessions: SqliteSessions
 
     async def close(self) -> None:
         """Finish what waits and let go of the folder. Closing twice is safe."""
@@ -51,11 +57,14 @@ async def open_memory(
     observer: Observer | None = None,
     random_bytes: Callable[[int], bytes] = os.urandom,
     checkpoint: Checkpoint | None = None,
+    networks: Sequence[str] = (),
+    promises: Promises | None = None,
 ) -> Memory:
     """Open the memory in `folder`: `depesha.db`, `blobs/`, `quarantine/`, `lock`.
 
     Tasks that a dead process had in hand are due again. `observer` is told of storage that fails
-    (`trouble("store", code)`), `checkpoint` of the steps that the memory makes by itself. Raises
+    (`trouble("store", code)`), `checkpoint` of the steps that the memory makes by itself. The
+    overview shows `networks` even where nothing ever came by them. Raises
     `ConfigurationError` where another process holds the folder or a newer version wrote it,
     `StorageError` where the disk fails; nothing stays open then.
     """
@@ -87,4 +96,9 @@ async def open_memory(
         blobs=blobs,
         quarantine=quarantine,
         sweeper=Sweeper(db, blobs, quarantine, clock),
+        overview=SqliteOverview(
+            db, clock, folder=folder, networks=networks, promises=promises or Promises()
+        ),
+        accounts=SqliteAccounts(db),
+        sessions=SqliteSessions(db),
     )

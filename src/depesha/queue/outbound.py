@@ -15,6 +15,7 @@ from depesha.queue import outbound_statements as out
 from depesha.queue import statements as sql
 from depesha.queue.bell import Bell
 from depesha.queue.db import Database
+from depesha.queue.filing import Filed, file, mend, refile
 from depesha.queue.lane import Row, Transaction
 from depesha.queue.refs import Referrer, add_refs
 from depesha.queue.rows import append, to_micros, to_moment
@@ -59,14 +60,14 @@ class SqliteOutbound:
         check_first(new)
         submitted = await self._db.write(lambda transaction: _submit(transaction, new))
         if not submitted.repeated:
-            self._bell.ring()
+            self._bell.ring({TaskKind.DISPATCH, *(task.kind for task in new.tasks)})
         return submitted
 
     async def change(self, change: OutboundChange) -> OutboundChanged:
         """See `OutboundStore.change`."""
         changed, work = await self._db.write(lambda transaction: _change(transaction, change))
         if work:
-            self._bell.ring()
+            self._bell.ring(work)
         return changed
 
     async def get(self, message_id: MessageId) -> OutboundMessage:
@@ -137,14 +138,18 @@ def _submit(transaction: Transaction, new: NewOutbound) -> Submitted:
     row = transaction.last_row()
     transaction.run(out.ADD_SUBMISSION, row, outbound_submission(message))
     add_refs(transaction, parts_of(message), Referrer.OUTBOUND, row)
+    file(transaction, Filed.document(row), message, new.evidence.at)
+    mend(transaction, dispatch.corrects)
     first = Applied(message=message, hearing=None, evidence=new.evidence, tasks=new.tasks)
     _tasks(transaction, None, first, None)
     append(transaction, new.evidence)
     return Submitted(message=message, repeated=False)
 
 
-def _change(transaction: Transaction, change: OutboundChange) -> tuple[OutboundChanged, bool]:
-    """Make one step; the flag tells whether somebody may have to wake up for it."""
+def _change(
+    transaction: Transaction, change: OutboundChange
+) -> tuple[OutboundChanged, set[TaskKind]]:
+    """Make one step; return with it for which kinds of work somebody may have to wake up."""
     before, row = _get(transaction, change.message_id)
     if change.claim is not None:
         _end(transaction, change.claim, change)
@@ -154,13 +159,15 @@ def _change(transaction: Transaction, change: OutboundChange) -> tuple[OutboundC
         out.MOVE_OUTBOUND, after.state, to_micros(after.changed_at), outbound_progress(after), row
     )
     _tries(transaction, row, before, after)
+    refile(transaction, Filed.document(row), before, after)
     add_refs(transaction, parts_of(after) - parts_of(before), Referrer.OUTBOUND, row)
     work = _tasks(transaction, before.state, applied, change)
     for one in change.health:
         transaction.run(out.KEEP_HEALTH, one.network, one.peer, health_bytes(one))
     append(transaction, applied.evidence)
-    later = change.claim is not None and change.ending is Ending.LATER
-    return OutboundChanged(message=after, hearing=applied.hearing), work or later
+    if change.claim is not None and change.ending is Ending.LATER:
+        work.add(change.claim.kind)
+    return OutboundChanged(message=after, hearing=applied.hearing), work
 
 
 def _end(transaction: Transaction, claim: Claim, change: OutboundChange) -> None:
@@ -200,8 +207,8 @@ def _tasks(
     before: OutboundState | None,
     applied: Applied,
     change: OutboundChange | None,
-) -> bool:
-    """Store the work a step causes and see to its owner; tell whether there is new work."""
+) -> set[TaskKind]:
+    """Store the work a step causes and see to its owner; return the kinds of what is new."""
     message, at = applied.message, applied.evidence.at
     own = {_add_task(transaction, message.id, task, to_micros(at)) for task in applied.tasks}
     if change is not None and change.claim is not None:
@@ -226,7 +233,8 @@ def _tasks(
         transaction.run(sql.TAKE_BACK_TASK, to_micros(due), task_id)
     for task in needed.add:
         _add_task(transaction, message.id, task, to_micros(at))
-    return bool(applied.tasks or needed.due or needed.add)
+    new = {task.kind for task in (*applied.tasks, *needed.add)}
+    return new | set(OWNING) if needed.due else new
 
 
 def _add_task(transaction: Transaction, message_id: MessageId, task: NewTask, at: int) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+from depesha.queue import overview_statements as seen
 from depesha.queue import statements as sql
 from depesha.queue.lane import Row, Transaction
 from depesha.queue.refs import Referrer, add_refs
@@ -18,6 +19,7 @@ from depesha.schemas.journal import next_record
 from depesha.schemas.keeping import named_by
 from depesha.schemas.lifecycle import InboundState
 from depesha.schemas.message import Message, NewEvidence, NewTask
+from depesha.schemas.overview_filing import hour_of, pulses_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -100,6 +102,8 @@ def append(transaction: Transaction, new: NewEvidence) -> int:
         new.wire or None,
     )
     add_refs(transaction, named_by(new), Referrer.EVIDENCE)
+    for network, word in pulses_of(new):
+        transaction.run(seen.ADD_PULSE, network, word, hour_of(new.at), to_micros(new.at))
     transaction.memory["head"] = (record.sequence, record.hash)
     return record.sequence
 

@@ -12,6 +12,8 @@ ADD_MESSAGE = """INSERT INTO messages
    arrival)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 MESSAGE = f"{_MESSAGE} WHERE id = ?"
+MESSAGE_OF_ROW = f"{_MESSAGE} WHERE row = ?"
+MESSAGE_OF_ORIGINAL = f"{_MESSAGE} WHERE original = ? LIMIT 1"
 PAGE = f"{_MESSAGE} WHERE id > ? ORDER BY id LIMIT ?"
 PAGE_OF_STATE = f"{_MESSAGE} WHERE state = ? AND id > ? ORDER BY id LIMIT ?"
 MOVE = """UPDATE messages SET state = ?, changed_at = ?, number = ?, number_date = ?,

@@ -15,6 +15,7 @@ from depesha.queue import outbound_statements as out
 from depesha.queue import statements as sql
 from depesha.queue.bell import Bell
 from depesha.queue.db import Database
+from depesha.queue.filing import Filed, file, refile
 from depesha.queue.lane import Row, Transaction, Value
 from depesha.queue.refs import Referrer, add_refs, drop_refs
 from depesha.queue.rows import add_tasks, append, message_of, to_micros, to_moment
@@ -74,14 +75,14 @@ class SqliteStore:
         except _TakenError as taken:
             return taken.known
         if new.tasks:
-            self._bell.ring()
+            self._bell.ring({task.kind for task in new.tasks})
         return Stored(message_id=new.id)
 
     async def change(self, change: Change) -> Message:
         """See `MessageStore.change`."""
         message = await self._db.write(lambda transaction: _change(transaction, change))
         if change.tasks:
-            self._bell.ring()
+            self._bell.ring({task.kind for task in change.tasks})
         return message
 
     async def known(self, arrival: Arrival) -> tuple[Known, ...]:
@@ -133,7 +134,9 @@ def _admit(transaction: Transaction, new: NewMessage) -> None:
             for known, holder in _holders(transaction, keys):
                 if holder != row and not may_share(known, new):
                     raise _TakenError(known)
-    add_refs(transaction, files_of(first(new)), Referrer.MESSAGE, row)
+    message = first(new)
+    add_refs(transaction, files_of(message), Referrer.MESSAGE, row)
+    file(transaction, Filed.message(row), message, new.evidence.at)
     add_tasks(transaction, new.id, new.tasks, new.evidence.at)
     append(transaction, new.evidence)
 
@@ -179,6 +182,7 @@ def _change(transaction: Transaction, change: Change) -> Message:
     after = apply(before, change)
     if after is not before:
         _write(transaction, row, before, after, change.event)
+        refile(transaction, Filed.message(row), before, after)
     add_tasks(transaction, change.message_id, change.tasks, change.evidence.at)
     append(transaction, change.evidence)
     return after

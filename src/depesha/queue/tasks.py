@@ -81,7 +81,7 @@ class SqliteTasks:
             ),
             evidence,
         )
-        self._bell.ring()
+        self._bell.ring((claim.kind,))
 
     async def park(self, claim: Claim, reason: str, evidence: NewEvidence) -> None:
         """See `TaskQueue.park`; the parking time is the evidence's."""
@@ -113,7 +113,7 @@ class SqliteTasks:
 
     async def wait(self, seconds: float, kinds: Sequence[TaskKind] = ()) -> None:
         """See `TaskQueue.wait`."""
-        ring = self._bell.listen()
+        ring = self._bell.listen(kinds)
         try:
             wanted = tuple(kinds) or tuple(TaskKind)
             due = await self._db.read(lambda transaction: _next_due(transaction, wanted))

@@ -81,6 +81,17 @@ class EvidenceKind(StrEnum):
     TELEPHONE = "TELEPHONE"
     """A person is asked to ring the recipient up (LAT-02)."""
 
+    # Of people at the console (AUD-01, AUD-03). The actor is `person:<login>`.
+    LOGGED_IN = "LOGGED_IN"
+    LOGIN_FAILED = "LOGIN_FAILED"
+    LOGGED_OUT = "LOGGED_OUT"
+    ACCOUNT_CHANGED = "ACCOUNT_CHANGED"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    CONTENT_OPENED = "CONTENT_OPENED"
+    """With purpose and ground (AUD-05)."""
+    REPORTED = "REPORTED"
+    """Something was drawn up and handed out, or the person in charge was told (AUD-11)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEvidence:
@@ -90,7 +101,7 @@ class NewEvidence:
     at: datetime
     message_id: MessageId | None
     actor: str
-    """Who did it: `gateway`, `peer:<guid>`, `token:<name>`, `worker`."""
+    """Who did it: `gateway`, `peer:<guid>`, `token:<name>`, `person:<login>`, `worker`."""
     facts: dict[str, str | int | float | list[str]] = field(default_factory=dict)
     """Codes, digests and numbers; no personal data, for it is never erased."""
     wire: bytes = b""

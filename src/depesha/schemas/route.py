@@ -126,6 +126,8 @@ class ChannelHealth:
     opened_at: datetime | None = None
     probe_at: datetime | None = None
     """When the next probe is let through; None while closed."""
+    probing_since: datetime | None = None
+    """When the probe that is under way was let through; None while there is none."""
     last_alive: datetime | None = None
     """Last proof of life."""
     last_code: str = ""

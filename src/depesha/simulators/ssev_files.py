@@ -88,7 +88,7 @@ class Files:
             return Scan.NONE
         if self._oddity.quirks.scanner_late:
             return Scan.UNSURE
-        if malicious:
+        if malicious or self._oddity.quirks.scanner_alarmed:
             return Scan.MALICIOUS
         return Scan.UNSURE if UNSURE_NAME in name.lower() else Scan.CLEAN
 

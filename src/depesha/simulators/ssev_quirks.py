@@ -94,6 +94,8 @@ class SsevQuirks:
     """Every file is `NotSure`."""
     scanner_off: bool = False
     """Every file is `None`."""
+    scanner_alarmed: bool = False
+    """Every file is `Malicious`."""
     scanner_seconds: float = 0.0
     tsa_down: bool = False
     """Sending, opening and uploading fail (facts 5.4)."""

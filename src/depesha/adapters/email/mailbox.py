@@ -97,16 +97,20 @@ class Mailbox:
         self._clock = clock
         self._threads = threads
         self._client: Any = None
+        self._lost = asyncio.Event()
+        """The connection is gone, which the library tells, and its commands do not notice."""
         self._validity = 0
 
     async def open(self) -> None:
         """Connect, log in and select the folder. Raises `UnreachableError` or `PeerError`."""
         account = self._account
         await self.close()
+        self._lost = lost = asyncio.Event()
         client = aioimaplib.IMAP4(
             host=account.host,
             port=account.port,
             timeout=account.command_seconds,
+            conn_lost_cb=lambda _: lost.set(),
             ssl_context=self._tls,
         )
         self._client = client
@@ -200,11 +204,13 @@ class Mailbox:
             await self._ask("noop", client.noop())
             return
         try:
-            idle = await client.idle_start(timeout=seconds + self._account.command_seconds)
+            patience = self._account.command_seconds
+            begin = client.idle_start(timeout=seconds + patience)
+            idle = await self._while_connected(begin, patience)
             with suppress(TimeoutError):  # nothing came: the poll's turn
-                await client.wait_server_push(timeout=seconds)
+                await self._while_connected(client.wait_server_push(), seconds)
             client.idle_done()
-            await asyncio.wait_for(idle, self._account.command_seconds)
+            await self._while_connected(idle, patience)
         except _LIBRARY as error:
             raise BrokenOffError("the mailbox fell silent") from error
 
@@ -218,7 +224,8 @@ class Mailbox:
             client._client_task.cancel()  # noqa: SLF001 -- a connection still being made
             return
         try:
-            await asyncio.wait_for(client.logout(), min(5.0, self._account.command_seconds))
+            seconds = min(5.0, self._account.command_seconds)
+            await self._while_connected(client.logout(), seconds)
         except _LIBRARY:
             transport.abort()
         else:
@@ -231,11 +238,29 @@ class Mailbox:
 
     async def _ask(self, what: str, question: Any) -> Any:
         try:
-            answer = await asyncio.wait_for(question, self._account.command_seconds)
+            answer = await self._while_connected(question, self._account.command_seconds)
         except _LIBRARY as error:
             raise BrokenOffError("the mailbox fell silent") from error
         self._good(answer, what)
         return answer
+
+    async def _while_connected(self, question: Any, seconds: float) -> Any:
+        """Wait for an answer as long as one may come; raise `OSError` once the line is lost."""
+        asking = asyncio.ensure_future(question)
+        losing = asyncio.ensure_future(self._lost.wait())
+        try:
+            await asyncio.wait(
+                {asking, losing}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            if asking.done():
+                return asking.result()
+            if losing.done():
+                raise ConnectionResetError
+            raise TimeoutError
+        finally:
+            asking.cancel()
+            losing.cancel()
+            await asyncio.gather(asking, losing, return_exceptions=True)
 
     @staticmethod
     def _good(answer: Any, what: str) -> None:

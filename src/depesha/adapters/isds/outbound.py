@@ -19,7 +19,7 @@ from depesha.adapters.isds.parties import party_guid
 from depesha.adapters.isds.payload import Payload, files_of, load_payload, payload_bytes
 from depesha.adapters.isds.problems import IsdsError
 from depesha.adapters.isds.rules import CONTAINERS, Candidate, Size
-from depesha.errors import BrokenOffError, DepeshaError, StorageError, WireError
+from depesha.errors import BrokenOffError, DepeshaError, StorageError, UnreachableError, WireError
 from depesha.schemas.dispatch import AttemptOutcome, Quality, envelope_of
 from depesha.schemas.evidence import canonical
 from depesha.schemas.outbound import Prepared
@@ -170,10 +170,11 @@ class IsdsOutbound:
         envelope = envelope_of(
             dispatch, network=NETWORK, transport_id=transport_id, created_at=self._clock.now()
         )
-        manner = Manner(
-            personal_delivery=self._settings.personal_delivery,
-            fiction_allowed=self._settings.fiction_allowed,
-            as_authority=self._settings.as_authority,
+        settings = self._settings
+        manner = Manner(  # what is the default there is left out
+            personal_delivery=settings.personal_delivery or None,
+            fiction_allowed=None if settings.fiction_allowed else False,
+            as_authority=None if settings.as_authority else False,
             thread=thread,
         )
         words = mapping.create_words(envelope, manner, recipient_box=box_id)
@@ -246,7 +247,7 @@ class IsdsOutbound:
                 uploaded.append(await self._client.upload(file))
             except BrokenOffError as error:
                 # An upload that nobody uses is forgotten there: nothing was sent.
-                raise IsdsError("an upload to ISDS broke off", Action.RETRY) from error
+                raise UnreachableError("an upload to ISDS broke off") from error
         return await self._client.create_big_message(payload.words, uploaded)
 
     async def _watch(self, dm_id: str) -> None:

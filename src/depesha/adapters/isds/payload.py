@@ -17,7 +17,7 @@ from depesha.adapters.isds.values import CreateWords, OutgoingFile
 from depesha.errors import StorageError
 from depesha.schemas.evidence import canonical
 from depesha.schemas.ids import Digest
-from depesha.schemas.mediatypes import default_extension
+from depesha.schemas.mediatypes import EXTENSIONS, default_extension
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +95,7 @@ def files_of(attachments: Sequence[Attachment]) -> tuple[PayloadFile, ...]:
     return tuple(
         PayloadFile(
             name=names[index],
-            media_type=attachments[index].media_type,
+            media_type=_media_type(names[index], attachments[index].media_type),
             meta_type=_meta(owners[index], is_main=index == main),
             size=attachments[index].size,
             digest=attachments[index].digest,
@@ -122,6 +122,15 @@ def _owner(name: str, names: Sequence[str]) -> int | None:
     if extension.lower() not in _DETACHED:
         return None
     return next((i for i, other in enumerate(names) if other == stem), None)
+
+
+def _media_type(name: str, declared: str) -> str:
+    """Return a declared type that fits the name, or none: a wrong one is refused (code 1214).
+
+    A ZFO has a type of its own there (facts 8.2), so none is said.
+    """
+    kind = rules.extension(name)
+    return declared if kind != "zfo" and declared in EXTENSIONS.get(kind, ()) else ""
 
 
 def _outgoing(file: PayloadFile, blobs: BlobStore) -> OutgoingFile:

@@ -145,8 +145,9 @@ class IsdsSettings(BaseModel):
     """PEM files of CAs that time stamps must lead to."""
     revocation_lists: tuple[str, ...] = ()
     """Files or addresses of revocation lists; empty: revocation is not asked about."""
-    sha1_until: datetime | None = None
-    """Seals with SHA-1 are taken where their time stamp is older; left out: never."""
+    sha1_until: str = ""
+    """Seals with SHA-1 are taken where their time stamp is older than this moment, written with
+    its offset (`2012-01-01T00:00:00+01:00`); empty: never."""
     stamp_required: bool = False
     """True refuses papers whose seal has no time stamp (code 0005)."""
     message_stamp_required: bool = False
@@ -169,12 +170,12 @@ class IsdsSettings(BaseModel):
     """Recipients that are an IČO are looked for in the directory of ISDS."""
     paid_messages: bool = False
     """True: boxes that take paid messages alone are written to (facts 6.3)."""
-    personal_delivery: bool | None = None
-    """Ours go into the recipient's own hands; left out: ISDS decides."""
-    fiction_allowed: bool | None = None
+    personal_delivery: bool = False
+    """True: ours go into the recipient's own hands."""
+    fiction_allowed: bool = True
     """Ours may count as delivered after ten days; only authorities may set it false."""
-    as_authority: bool | None = None
-    """`dmOVM`, for boxes that are both an authority's and another's."""
+    as_authority: bool = True
+    """`dmOVM`: false for a box that is also an authority's and does not write as one."""
     reach_seconds: PositiveFloat = 300.0
     """So long an answer about a recipient is told again."""
     lookup_seconds: PositiveFloat = 20.0
@@ -226,6 +227,18 @@ class IsdsSettings(BaseModel):
     """Between two looks at what became of messages of ours."""
     watch_days: PositiveFloat = 60.0
     """For so long a message of ours is watched; fiction comes after ten."""
+
+    @property
+    def sha1_before(self) -> datetime | None:
+        """Return `sha1_until` as a moment; None for never."""
+        return datetime.fromisoformat(self.sha1_until) if self.sha1_until else None
+
+    @model_validator(mode="after")
+    def _moment(self) -> IsdsSettings:
+        before = self.sha1_before
+        if before is not None and before.tzinfo is None:
+            raise ValueError("sha1_until needs its offset")
+        return self
 
     @model_validator(mode="after")
     def _each_once(self) -> IsdsSettings:

@@ -45,6 +45,7 @@ class MemoryOutbound:
             raise ConflictError("this document was submitted before, under another key")
         state.outbound[message.id] = message
         state.submissions[key] = (message.id, new.request)
+        state.file(message, new.evidence.at)
         first = Applied(message=message, hearing=None, evidence=new.evidence, tasks=new.tasks)
         self._tasks(None, first, None)
         state.append(new.evidence)
@@ -63,6 +64,7 @@ class MemoryOutbound:
         if task is not None:
             self._end(task, change, later)
         state.outbound[before.id] = applied.message
+        state.refile(applied.message)
         self._tasks(before.state, applied, change)
         for one in change.health:
             state.health[one.network, one.peer] = one

@@ -60,6 +60,10 @@ class MemoryQuarantine:
         except KeyError:
             raise StorageError("these bytes were shredded or never sealed") from None
 
+    def sealed(self) -> dict[Digest, datetime]:
+        """Return what lies behind the door, and until when."""
+        return {name: until for name, (until, _data) in self._sealed.items()}
+
     def shred(self, now: datetime) -> tuple[Digest, ...]:
         """See `Quarantine.shred`."""
         gone = tuple(name for name, (until, _data) in self._sealed.items() if until <= now)

@@ -15,6 +15,9 @@ from depesha.schemas.ids import Digest, MessageId
 from depesha.schemas.journal import next_record
 from depesha.schemas.message import Claim, Message, NewEvidence, NewTask, TaskKind
 from depesha.schemas.outbound import OutboundMessage
+from depesha.schemas.overview import Need
+from depesha.schemas.overview_filing import need_of
+from depesha.schemas.people import Person, Session
 from depesha.schemas.route import ChannelHealth
 
 
@@ -36,6 +39,16 @@ class Task:
 
 
 @dataclass(slots=True)
+class Entry:
+    """A document of either direction, in the order in which they were stored."""
+
+    row: int
+    at: datetime
+    standing: tuple[str, str, Need | None]
+    since: datetime
+
+
+@dataclass(slots=True)
 class MemoryState:
     """The tables. Give the same state to the doubles that belong together."""
 
@@ -45,11 +58,29 @@ class MemoryState:
     submissions: dict[tuple[str, str], tuple[MessageId, Digest]] = field(default_factory=dict)
     """Actor and idempotency key → document, and the digest of the request."""
     health: dict[tuple[str, str], ChannelHealth] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=dict)
+    sessions: dict[Digest, Session] = field(default_factory=dict)
     tasks: dict[int, Task] = field(default_factory=dict)
     evidence: list[tuple[EvidenceRecord, bytes]] = field(default_factory=list)
     seals: list[Seal] = field(default_factory=list)
+    entries: dict[MessageId, Entry] = field(default_factory=dict)
+    proof: tuple[datetime, int] | None = None
+    """When the whole chain was last verified, and how many rows it had."""
     waiting: set[asyncio.Future[None]] = field(default_factory=set)
     last_task: int = 0
+
+    def file(self, document: Message | OutboundMessage, at: datetime) -> None:
+        """Note when a document was stored."""
+        standing = (document.network, document.state, need_of(document))
+        row = len(self.entries) + 1
+        self.entries[document.id] = Entry(row=row, at=at, standing=standing, since=at)
+
+    def refile(self, document: Message | OutboundMessage) -> None:
+        """Note since when a document stands as it does."""
+        standing = (document.network, document.state, need_of(document))
+        entry = self.entries[document.id]
+        if entry.standing != standing:
+            entry.standing, entry.since = standing, document.changed_at
 
     def append(self, new: NewEvidence) -> int:
         """Append a row to the chain; return its number."""

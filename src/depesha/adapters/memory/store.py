@@ -47,6 +47,7 @@ class MemoryStore:
         if taken := [known for known in self._holders(keys) if not may_share(known, new)]:
             return taken[0]
         self._state.messages[new.id] = message
+        self._state.file(message, new.evidence.at)
         for key in keys:
             self._state.identities.setdefault(key, new.id)
         self._state.add_tasks(new.id, new.tasks, new.evidence.at)
@@ -66,6 +67,7 @@ class MemoryStore:
         if task is not None:
             del state.tasks[task.task_id]
         state.messages[after.id] = after
+        state.refile(after)
         for key in set(held_keys(before)) - set(held_keys(after)):
             if state.identities.get(key) == after.id:
                 del state.identities[key]

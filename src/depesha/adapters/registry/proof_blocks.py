@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from depesha.schemas.facts import ContentFacts
     from depesha.schemas.pack import PackReport, PackRow
 
-_LOOKS: Final = frozenset({EvidenceKind.VIEWED, EvidenceKind.EXPORTED})
+_LOOKS: Final = frozenset(
+    {
+        EvidenceKind.VIEWED,
+        EvidenceKind.EXPORTED,
+        EvidenceKind.CONTENT_OPENED,
+        EvidenceKind.PERMISSION_DENIED,
+        EvidenceKind.REPORTED,
+    }
+)
 """Who looked at it is no part of what happened to it."""
 
 

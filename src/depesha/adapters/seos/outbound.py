@@ -7,6 +7,7 @@ repeats a submission, and decides nothing about whether or when.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from depesha.adapters.seos import outcomes, soap
@@ -199,11 +200,8 @@ class SeosOutbound:
             return _deferred("NOT_ACTIVE", "the recipient is not an active participant")
         try:
             call = self._call(dispatch, attempt, partner)
-            path = await self._threads.run(self._blobs.path, attempt.payload)
-            if path is None:
-                raise StorageError("the prepared document is gone")
-            seconds = self._settings.send_seconds
-            answer = await self._client.exchange(partner.url, path, seconds)
+            kept = partial(self._blobs.path, attempt.payload)
+            answer = await self._client.exchange(partner.url, kept, self._settings.send_seconds)
         except BrokenOffError as error:
             return Unclear(code=error.code, public=error.public)
         except DepeshaError as error:

@@ -1,0 +1,1 @@
+"""Who gets into the console and how far: log-in, sessions, guards, accounts."""

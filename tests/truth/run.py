@@ -1,0 +1,107 @@
+"""`make truth`: for each channel and each fault, the sender's word against what the recipient has.
+
+Printed as it grows. The exit status is 1 where anything was lost, doubled or untrue, or where a
+fault was not met. Two stands run side by side: faults of the networks, and deaths of the sender.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from depesha.simulators.bodies import DOLINA, IZVOR, VRAH
+from tests.truth import death_cases, fallback_cases, mail_cases, seos_cases, ssev_cases
+from tests.truth.case import Case
+from tests.truth.judging import judge_moment
+from tests.truth.stand import Stand
+from tests.truth.table import HEAD, Row, totals
+
+QUIET_SECONDS = 2.0
+"""Before everything is looked at once more: what comes late must change nothing."""
+
+
+class Run:
+    """Rows of all stands."""
+
+    def __init__(self, wanted: str) -> None:
+        self.rows: list[Row] = []
+        self.deaths = 0
+        self._wanted = wanted
+
+    async def networks(self, folder: Path) -> None:
+        """Faults of the networks: those that do not touch each other at the same time."""
+        peers = (IZVOR, DOLINA, VRAH)
+        by_peer = [list(seos_cases.of_the_peer(peer)) for peer in peers]
+        third = len(peers)
+        lanes = [
+            list(seos_cases.on_the_wire()),
+            list(ssev_cases.cases()),
+            list(mail_cases.cases()),
+            *(cases[place::third] for place, cases in enumerate(by_peer)),
+        ]
+        async with Stand(folder) as stand:
+            async with asyncio.TaskGroup() as group:
+                for lane in lanes:
+                    group.create_task(self._lane(stand, lane))
+            await self._lane(stand, fallback_cases.cases())
+            await self._once_more(stand)
+
+    async def killings(self, folder: Path) -> None:
+        """Deaths of the sender."""
+        async with Stand(folder, acting=()) as stand:
+            await self._lane(stand, death_cases.cases())
+            await self._once_more(stand)
+
+    async def _lane(self, stand: Stand, cases: Iterable[Case]) -> None:
+        for case in cases:
+            if self._wanted in f"{case.channel} {case.fault}":
+                self._tell(await case.run(stand))
+
+    async def _once_more(self, stand: Stand) -> None:
+        """Look at every document again: nothing may have come twice, or been taken back."""
+        await stand.clock.sleep(QUIET_SECONDS)
+        row = Row(channel="all", fault=f"{len(stand.letters)} documents looked at once more")
+        for letter in stand.letters:
+            books, state = await stand.books(letter), await stand.state(letter.id)
+            judge_moment(row, letter.guid, books, state, books)
+            if books.has_gateway and max(books.registry, books.gateway) > 1:
+                row.doubled += 1
+                row.faults.append(f"{letter.guid} is there twice: {books.shown()}")
+        row.faults += stand.office.faults
+        self.deaths += stand.deaths
+        self._tell(row)
+
+    def _tell(self, row: Row) -> None:
+        self.rows.append(row)
+        print(row.line(), flush=True)
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Run, print, and return the exit status."""
+    begun, made = time.monotonic(), Run(options.k)
+    print(HEAD, flush=True)
+    with tempfile.TemporaryDirectory(prefix="depesha-truth-") as name:
+        parts = {"networks": made.networks, "deaths": made.killings}
+        chosen = [parts[options.part]] if options.part else list(parts.values())
+        async with asyncio.TaskGroup() as group:
+            for number, part in enumerate(chosen):
+                group.create_task(part(Path(name) / str(number)))
+    print(totals(made.rows, made.deaths, time.monotonic() - begun))
+    return 0 if made.rows and all(row.good for row in made.rows) else 1
+
+
+def main() -> None:
+    """Read the arguments and run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-k", default="", metavar="WORD", help="only rows that hold it")
+    parser.add_argument("--part", choices=("networks", "deaths"), help="only one of the stands")
+    sys.exit(asyncio.run(run(parser.parse_args())))
+
+
+if __name__ == "__main__":
+    main()
