@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from depesha.adapters.memory.blobs import MemoryBlobs
@@ -91,9 +91,15 @@ class NoHooks:
 class Departing:
     """Everything between the registry and three networks, put together anew by `boot`."""
 
-    def __init__(self, folder: object, **policy: object) -> None:
-        self.clock = HandClock(memory.START)
-        self.ids = CountingIds()
+    def __init__(
+        self,
+        folder: object,
+        clock: HandClock | None = None,
+        ids: CountingIds | None = None,
+        **policy: object,
+    ) -> None:
+        self.clock = clock or HandClock(memory.START)
+        self.ids = ids or CountingIds()
         self.state = MemoryState()
         self.blobs = MemoryBlobs(folder, self.clock)  # type: ignore[arg-type]  # a Path
         self.scanner = MemoryScanner()
@@ -114,13 +120,17 @@ class Departing:
         self.numbers = 0
         self.boot()
 
+    def remember(self) -> None:
+        """Take the memory's parts; another house may have the real ones."""
+        self.store: Any = MemoryOutbound(self.state, self.clock)
+        self.tasks: Any = MemoryTasks(self.state, self.clock, self.ids)
+        self.journal: Any = MemoryJournal(self.state, self.clock, memory.SEAL_KEY)
+
     def boot(self, checkpoint: Checkpoint | None = None) -> None:
         """Start anew over what is stored, as after a death of the process."""
         at = checkpoint or NoCheckpoint()
         clock, observer = self.clock, self.observer
-        self.store = MemoryOutbound(self.state, clock)
-        self.tasks = MemoryTasks(self.state, clock, self.ids)
-        self.journal = MemoryJournal(self.state, clock, memory.SEAL_KEY)
+        self.remember()
         self.channels = {one.network: one for one in (self.seos, self.ssev, self.mail)}
         self.breakers = Breakers()
         self.departures = Departures(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from depesha.adapters.memory.blobs import MemoryBlobs
 from depesha.adapters.memory.directory import MemoryDirectory
@@ -105,9 +105,11 @@ def _digest(data: bytes) -> Digest:
 class House:
     """Everything between the networks and the store, put together anew by `boot`."""
 
-    def __init__(self, folder: Path) -> None:
-        self.clock = HandClock(memory.START)
-        self.ids = CountingIds()
+    def __init__(
+        self, folder: Path, clock: HandClock | None = None, ids: CountingIds | None = None
+    ) -> None:
+        self.clock = clock or HandClock(memory.START)
+        self.ids = ids or CountingIds()
         self.state = MemoryState()
         self.blobs = MemoryBlobs(folder, self.clock)
         self.scanner = MemoryScanner()
@@ -120,12 +122,17 @@ class House:
         self.said: list[Answer] = []
         self.boot()
 
+    def remember(self) -> None:
+        """Take the memory's parts; another house may have the real ones."""
+        self.store: Any = MemoryStore(self.state, self.clock)
+        self.tasks: Any = MemoryTasks(self.state, self.clock, self.ids)
+        self.journal: Any = MemoryJournal(self.state, self.clock, memory.SEAL_KEY)
+        self.outbound: Any = MemoryOutbound(self.state, self.clock)
+
     def boot(self, checkpoint: Checkpoint | None = None) -> None:
         """Start anew over what is stored, as after a death of the process."""
         at = checkpoint or NoCheckpoint()
-        self.store = MemoryStore(self.state, self.clock)
-        self.tasks = MemoryTasks(self.state, self.clock, self.ids)
-        self.journal = MemoryJournal(self.state, self.clock, memory.SEAL_KEY)
+        self.remember()
         chain = Chain(
             directories={"seos": self.directory},
             store=self.store,
@@ -136,7 +143,6 @@ class House:
             policy=_policy(),
         )
         follow_ups = FollowUps(webhooks=self.hooks, builtin_registry=self.builtin)
-        self.outbound = MemoryOutbound(self.state, self.clock)
         self.breakers = Breakers()
         self.departures = Departures(
             webhooks=self.hooks,

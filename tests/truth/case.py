@@ -11,7 +11,7 @@ from depesha.schemas.envelope import RegistrationNumber
 from depesha.schemas.outbound import Decision
 from depesha.schemas.outbound_lifecycle import OutboundState
 from depesha.simulators.bodies import SEOS, Body
-from tests.truth.judging import THROUGH, judge_end, judge_moment
+from tests.truth.judging import THROUGH, judge_end, judge_moment, judge_roads
 from tests.truth.stand import HANDED_OVER, PAUSE, SETTLED, B, Letter, Stand
 from tests.truth.table import Row
 
@@ -122,7 +122,7 @@ class Case:
             await stand.clock.sleep(self.lasts)
         else:
             await stand.went(letter.id, self.awaits, PATIENCE)
-        await self._glimpse(stand, row, letter, "under the fault")
+        early = await self._glimpse(stand, row, letter, "under the fault")
         if not self.ends_late:
             await self.end(stand)
         if self.person is not None:
@@ -141,13 +141,14 @@ class Case:
             await self.end(stand)
         await stand.reaches(letter.id, _FINAL[self.ends], PATIENCE)
         await self.after(stand, letter)
-        await self._judge(stand, row, letter)
+        await self._judge(stand, row, letter, early=early)
 
-    async def _judge(self, stand: Stand, row: Row, letter: Letter) -> None:
+    async def _judge(self, stand: Stand, row: Row, letter: Letter, *, early: bool) -> None:
         view, books = await stand.show(letter.id), await stand.books(letter)
         row.way = await stand.way(letter.id)
         there = self.ends is not End.NOWHERE
         judge_end(row, view, books, there=there, network_repeats=self.network_repeats)
+        judge_roads(row, books, early=early, expected=self.roads, repeats=self.network_repeats)
         if view["state"] not in _FINAL[self.ends]:
             row.untrue += 1
             row.faults.append(f"it says {view['state']} instead of {self.ends.name}")
@@ -158,12 +159,13 @@ class Case:
         noticed = self.silent or len(tries) > 1 or not there
         row.struck = noticed and {*self.roads} <= {*books.roads}
 
-    async def _glimpse(self, stand: Stand, row: Row, letter: Letter, when: str) -> None:
-        if self.misled:
-            return
+    async def _glimpse(self, stand: Stand, row: Row, letter: Letter, when: str) -> bool:
+        """Judge the present word; return whether anything of the document is there."""
         before = await stand.books(letter)
         state = await stand.state(letter.id)
-        judge_moment(row, when, before, state, await stand.books(letter))
+        if not self.misled:
+            judge_moment(row, when, before, state, await stand.books(letter))
+        return before.there
 
     async def _decided(self, stand: Stand, row: Row, letter: Letter, person: Decision) -> None:
         state = await stand.reaches(letter.id, {self.person_sees}, PATIENCE)

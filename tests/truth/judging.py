@@ -61,6 +61,26 @@ def judge_end(
     _judge_tries(row, view)
 
 
+def judge_roads(
+    row: Row, books: Books, *, early: bool, expected: tuple[str, ...], repeats: bool
+) -> None:
+    """Judge how often it was sent; `early`: it was there when the first try had ended.
+
+    The same road twice is right only where the recipient itself had said that it has nothing.
+    """
+    absent = any(one.endswith("asked absent") for one in row.way)
+    if early and absent:
+        row.untrue += 1
+        row.faults.append("the record says that it was asked about and absent, and it was there")
+    ways = {*books.roads}
+    if len(ways) > 1 and not ways <= {*expected}:
+        row.doubled += 1
+        row.faults.append(f"it came by {len(ways)} roads: {books.shown()}")
+    elif len(books.roads) > len(ways) and not absent and not repeats:
+        row.doubled += 1
+        row.faults.append(f"it was sent again without asking: {books.shown()}")
+
+
 def _judge_number(row: Row, view: Mapping[str, Any], books: Books, state: OutboundState) -> None:
     number = view["number"]["number"] if view["number"] else ""
     if state is _S.REGISTERED and {number} != books.given:

@@ -336,7 +336,7 @@ def _needed(given: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     least: dict[str, Any] = {}
     for key, field in model.model_fields.items():
         inner = next(iter(_models_in(field.annotation)), None)
-        if key == "partners":
+        if key in {"partners", "boxes"}:
             least[key] = given[key]
         elif inner is not None:
             least[key] = _needed(given[key], inner)

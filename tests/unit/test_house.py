@@ -53,6 +53,7 @@ def test_every_dependency_has_its_line_and_no_other() -> None:
 
 def test_every_dependency_that_runs_is_used() -> None:
     modules = {
+        "argon2-cffi": "argon2",
         "pyhanko-certvalidator": "pyhanko_certvalidator",
         "prometheus-client": "prometheus_client",
         "pydantic-settings": "pydantic_settings",

@@ -41,8 +41,8 @@ def test_the_example_names_every_key_with_its_default() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"sha1_until": "2012-01-01T00:00:00"},
-        {"sha1_until": "once"},
+        {"old_seals_until": "2012-01-01T00:00:00"},
+        {"old_seals_until": "once"},
         {"boxes": []},
         {"partners": [{"identifier": "1", "box_id": "abc2345"}]},
         {

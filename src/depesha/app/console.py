@@ -129,14 +129,16 @@ def build_console(
         provider=parts.openid is not None,
         password_login=not section.oidc.only,
     )
-    provider = parts.openid and ProviderDesk(
-        openid=parts.openid,
-        entrance=parts.entrance,
-        accounts=kept.accounts,
-        decisions=people,
-        cookies=parts.cookies,
-        pages=parts.pages,
-    )
+    provider = None
+    if parts.openid is not None:
+        provider = ProviderDesk(
+            openid=parts.openid,
+            entrance=parts.entrance,
+            accounts=kept.accounts,
+            decisions=people,
+            cookies=parts.cookies,
+            pages=parts.pages,
+        )
     guard = Guard(
         entrance=parts.entrance,
         decisions=people,

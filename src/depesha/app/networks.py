@@ -15,12 +15,14 @@ from pydantic import BaseModel, ValidationError
 from depesha.adapters.catalog import NETWORKS
 from depesha.adapters.email.assembly import MailChannel, MailEnvironment
 from depesha.adapters.email.settings import EmailSettings
-from depesha.adapters.revocation import HttpListFetcher, RevocationRefresher
+from depesha.adapters.isds.assembly import TICK_SECONDS, IsdsChannel, IsdsEnvironment
+from depesha.adapters.isds.settings import IsdsSettings
+from depesha.adapters.revocation import HttpListFetcher, RevocationLists, RevocationRefresher
 from depesha.adapters.seos.settings import SeosSettings
 from depesha.adapters.ssev.assembly import SsevChannel, SsevEnvironment, SsevKeys
 from depesha.adapters.ssev.settings import SsevSettings
 from depesha.app import policy as values
-from depesha.app.seos import SeosSide, peer_sentence
+from depesha.app.seos import SeosSide, czech_sentence, peer_sentence
 from depesha.app.trust import password
 from depesha.errors import ConfigurationError
 from depesha.gateway.service import Clockwork
@@ -28,7 +30,7 @@ from depesha.schemas.message import EvidenceKind, NewEvidence
 from depesha.schemas.outcome import Delivered, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from depesha.app.base import Base
     from depesha.config import Settings
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 
-DAY = 24 * 3600.0
+HOUR, DAY = 3600.0, 24 * 3600.0
 MAIL_PLACE = "email-places.json"
 
 
@@ -95,6 +97,9 @@ class Networks:
         self.ssev_settings = table(settings, "ssev", SsevSettings)
         self.mail_settings = table(settings, "email", EmailSettings)
         self.ssev = None if self.ssev_settings is None else self._ssev(self.ssev_settings)
+        isds = table(settings, "isds", IsdsSettings)
+        self.isds_settings = isds
+        self.isds = None if isds is None else self._isds(isds)
         self.mail = None if self.mail_settings is None else self._mail(self.mail_settings)
 
     def _ssev(self, settings: SsevSettings) -> SsevChannel:
@@ -120,6 +125,30 @@ class Networks:
                 threads=base.threads,
                 clock=base.clock,
                 ids=base.ids,
+                observer=base.observer,
+                checkpoint=base.checkpoint,
+            )
+        )
+
+    def _isds(self, settings: IsdsSettings) -> IsdsChannel:
+        base = self._base
+        return IsdsChannel(
+            IsdsEnvironment(
+                settings=settings,
+                own=values.own_party(base.settings),
+                path=base.settings.path,
+                folder=base.settings.store.folder,
+                limits=values.limits(base.settings),
+                blobs=base.memory.blobs,
+                store=base.memory.store,
+                journal=base.memory.journal,
+                inspector=base.inspector,
+                peer_sentence=czech_sentence,
+                parked=partial(self._put_by, "isds"),
+                threads=base.threads,
+                clock=base.clock,
+                ids=base.ids,
+                jitter=base.jitter,
                 observer=base.observer,
                 checkpoint=base.checkpoint,
             )
@@ -154,13 +183,15 @@ class Networks:
             await self.seos.start()
         if self.ssev is not None:
             await self.ssev.start()
+        if self.isds is not None:
+            await self.isds.start()
         if self.mail is not None:
             await self.mail.start()
 
     async def close(self) -> None:
         """Close every connection to others."""
         seos = None if self.seos is None else self.seos.channel
-        for channel in (self.mail, self.ssev, seos):
+        for channel in (self.mail, self.isds, self.ssev, seos):
             if channel is not None:
                 await channel.close()
 
@@ -172,6 +203,8 @@ class Networks:
             found["seos"] = self.seos.channel.directory
         if self.ssev is not None:
             found["ssev"] = self.ssev.directory
+        if self.isds is not None:
+            found["isds"] = self.isds.directory
         if self.mail is not None:
             found["email"] = self.mail.directory
         return found
@@ -184,6 +217,8 @@ class Networks:
             found["seos"] = self.seos.channel.notifier
         if self.ssev is not None:
             found["ssev"] = self.ssev.notifier
+        if self.isds is not None:
+            found["isds"] = self.isds.notifier
         if self.mail is not None:
             found["email"] = self.mail.notifier
         return found
@@ -196,6 +231,8 @@ class Networks:
             found["seos"] = self.seos.channel.reader
         if self.ssev is not None:
             found["ssev"] = self.ssev.extractor
+        if self.isds is not None:
+            found["isds"] = self.isds.extractor
         if self.mail is not None:
             found["email"] = self.mail.extractor
         return found
@@ -208,6 +245,8 @@ class Networks:
             found["seos"] = self.seos.channel.outbound
         if self.ssev is not None:
             found["ssev"] = self.ssev.outbound
+        if self.isds is not None:
+            found["isds"] = self.isds.outbound
         if self.mail is not None:
             found["email"] = self.mail.outbound
         order = self._base.settings.outbound.channels
@@ -220,48 +259,54 @@ class Networks:
 
     def clockworks(self, intake: Intake) -> tuple[Clockwork, ...]:
         """Return the looks into inboxes, and what keeps registers and revocation lists fresh."""
-        found: list[Clockwork] = [] if self.seos is None else [*self.seos.clockworks()]
-        ssev, mail = self.ssev, self.mail
-        if ssev is not None and self.ssev_settings is not None:
-            receiver = ssev.receiver
-            found.append(
-                Clockwork(
-                    name="ssev",
-                    seconds=self.ssev_settings.poll_seconds,
-                    job=lambda: receiver.poll(intake),
-                )
-            )
-            found.append(Clockwork(name="ssev-profiles", seconds=DAY, job=ssev.directory.refresh))
-        if mail is None or self.mail_settings is None:
-            return tuple(found)
-        if mail.receiver is not None and self.mail_settings.mailbox is not None:
-            inbox = mail.receiver
-            found.append(
-                Clockwork(
-                    name="email",
-                    seconds=self.mail_settings.mailbox.poll_seconds,
-                    job=lambda: inbox.poll(intake),
-                )
-            )
-        if self.mail_settings.trust.revocation_lists:
-            found.append(self._mail_lists(mail, self.mail_settings))
-        return tuple(found)
+        return (
+            *(() if self.seos is None else self.seos.clockworks()),
+            *self._ssev_clockworks(intake),
+            *self._isds_clockworks(intake),
+            *self._mail_clockworks(intake),
+        )
 
-    def _mail_lists(self, mail: MailChannel, settings: EmailSettings) -> Clockwork:
+    def _ssev_clockworks(self, intake: Intake) -> Iterator[Clockwork]:
+        if self.ssev is None or self.ssev_settings is None:
+            return
+        receiver, seconds = self.ssev.receiver, self.ssev_settings.poll_seconds
+        yield Clockwork(name="ssev", seconds=seconds, job=lambda: receiver.poll(intake))
+        yield Clockwork(name="ssev-profiles", seconds=DAY, job=self.ssev.directory.refresh)
+
+    def _isds_clockworks(self, intake: Intake) -> Iterator[Clockwork]:
+        isds = self.isds
+        if isds is None or self.isds_settings is None:
+            return
+        yield Clockwork(name="isds", seconds=TICK_SECONDS, job=lambda: isds.tick(intake))
+        if self.isds_settings.revocation_lists:
+            yield self._lists("isds", isds.lists, self.isds_settings.revocation_lists)
+
+    def _mail_clockworks(self, intake: Intake) -> Iterator[Clockwork]:
+        mail, settings = self.mail, self.mail_settings
+        if mail is None or settings is None:
+            return
+        inbox = mail.receiver
+        if inbox is not None and settings.mailbox is not None:
+            seconds = settings.mailbox.poll_seconds
+            yield Clockwork(name="email", seconds=seconds, job=lambda: inbox.poll(intake))
+        if settings.trust.revocation_lists:
+            yield self._lists("email", mail.lists, settings.trust.revocation_lists)
+
+    def _lists(self, network: str, lists: RevocationLists, names: Sequence[str]) -> Clockwork:
         base = self._base
         refresher = RevocationRefresher(
             sources=[
                 name if name.startswith(("http://", "https://")) else str(base.settings.path(name))
-                for name in settings.trust.revocation_lists
+                for name in names
             ],
-            lists=mail.lists,
+            lists=lists,
             fetch=HttpListFetcher(base.session),
             clock=base.clock,
             threads=base.threads,
             observer=base.observer,
             every=timedelta(hours=1),
         )
-        return Clockwork(name="mail-revocation", seconds=3600.0, job=refresher.refresh)
+        return Clockwork(name=f"{network}-revocation", seconds=HOUR, job=refresher.refresh)
 
     async def _put_by(self, network: str, name: str, reason: str) -> None:
         """A message in an inbox waits for a person: kept as evidence under its name there."""

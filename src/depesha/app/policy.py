@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def own_party(settings: Settings) -> Party:
     """Who we are in the networks' registers."""
     us = settings.participant
-    return Party(identifier=us.identifier, name=us.name, guid=Guid(us.guid))
+    return Party(identifier=us.identifier, name=us.name, guid=Guid(us.guid) if us.guid else None)
 
 
 def limits(settings: Settings) -> Limits:

@@ -29,8 +29,8 @@ DIRECT = frozenset({"seos"})
 def routing(settings: Settings) -> RoutingPolicy:
     """The order of networks with their schedules."""
     outbound = settings.outbound
-    waits = {"seos": outbound.retry.seos, "ssev": outbound.retry.ssev}
-    waits["email"] = outbound.retry.email
+    retry = outbound.retry
+    waits = {"seos": retry.seos, "ssev": retry.ssev, "isds": retry.isds, "email": retry.email}
     jitter = settings.retry.jitter
     patience = timedelta(seconds=outbound.patience_seconds)
     faults = Schedule(delays=outbound.retry.faults, jitter=jitter)

@@ -10,6 +10,7 @@ from depesha.adapters.revocation import HttpListFetcher, RevocationRefresher
 from depesha.adapters.seos.assembly import SeosChannel, SeosEnvironment
 from depesha.app import policy as values
 from depesha.app.trust import seos_tls
+from depesha.errors import ConfigurationError
 from depesha.gateway.service import Clockwork
 from depesha.schemas.sentences import sentence
 
@@ -31,6 +32,11 @@ def peer_sentence(finding: Finding) -> str:
     return sentence(finding, PEER_LANGUAGE, "peer")
 
 
+def czech_sentence(finding: Finding) -> str:
+    """Return what a peer on ISDS is told of a finding."""
+    return sentence(finding, "cs", "peer")
+
+
 class SeosSide:
     """SEOS in a running gateway."""
 
@@ -39,6 +45,11 @@ class SeosSide:
         self._base = base
         self.settings = seos
         settings = base.settings
+        if not settings.participant.guid:
+            raise ConfigurationError(
+                f"{settings.file}: SEOS knows participants by their GUID",
+                remedy="set guid in [participant] as the participants' register has it",
+            )
         self.channel = SeosChannel(
             SeosEnvironment(
                 settings=seos,

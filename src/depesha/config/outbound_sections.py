@@ -39,6 +39,7 @@ class OutboundRetry(Section):
 
     seos: Waits = SEOS_WAITS
     ssev: Waits = SSEV_WAITS
+    isds: Waits = SSEV_WAITS
     email: Waits = EMAIL_WAITS
     faults: Waits = FAULT_WAITS
     """After an answer that was a fault: a budget of its own, on every network."""
@@ -62,7 +63,7 @@ class OutboundBreaker(Section):
 class OutboundSection(Section):
     """Documents of the registry that leave: rules, order of networks, patience."""
 
-    channels: tuple[str, ...] = ("seos", "ssev", "email")
+    channels: tuple[str, ...] = ("seos", "ssev", "isds", "email")
     """First choice first; one that is not set up under `[networks]` is passed over."""
     kinds: tuple[str, ...] | None = None
     """Media types that may leave, by content; None: Word, Excel, PDF, RTF (CHK-08)."""

@@ -70,6 +70,8 @@ def _size(value: object) -> object:
 
 
 def _guid(value: str) -> str:
+    if not value.strip():
+        return ""
     match = _GUID.fullmatch(value.strip())
     if match is None:
         raise ValueError("a GUID has 32 hex digits in groups of 8-4-4-4-12")
@@ -106,7 +108,8 @@ class ParticipantSection(Section):
     name: Annotated[str, Field(min_length=1)]
     identifier: Annotated[str, Field(min_length=1, pattern=r"^[0-9A-Za-z]+$")]
     """EIK."""
-    guid: Annotated[str, AfterValidator(_guid)]
+    guid: Annotated[str, AfterValidator(_guid)] = ""
+    """In the register of SEOS; empty where SEOS is not spoken."""
     phone: str = ""
     email: str = ""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from depesha.config.template_console import CONSOLE
-from depesha.config.template_networks import EMAIL, SSEV
+from depesha.config.template_networks import EMAIL, ISDS, SSEV
 
 _TEMPLATE = """\
 # Settings of a Depesha gateway. Every key is named here; a line that begins with "# " and a key
@@ -24,6 +24,7 @@ _TEMPLATE = """\
 name = {name}
 identifier = {identifier}                      # EIK
 guid = {guid}
+                                           # in the register of SEOS; "" without SEOS
 # phone = ""
 # email = ""
 
@@ -93,7 +94,7 @@ trusted = {trusted}
 
 [outbound]
 # Documents of the registry that leave: rules, order of networks, patience.
-# channels = ["seos", "ssev", "email"]     # first choice first; those without a table are passed
+# channels = ["seos", "ssev", "isds", "email"]  # first choice first; those without a table pass
 # kinds = ["application/pdf"]              # media types that may leave; default: Word Excel PDF RTF
 # macros_allowed = false
 # signature_needed = true                  # a file bears one, or the document says why not
@@ -109,6 +110,7 @@ trusted = {trusted}
 # [outbound.retry]
 # seos = [10, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 57600, 115200, 230400, 460800]
 # ssev = [60, 300, 900, 1800, 3600, 7200, 14400, 28800, 57600, 86400, 86400, 86400]
+# isds = [60, 300, 900, 1800, 3600, 7200, 14400, 28800, 57600, 86400, 86400, 86400]
 # email = [300, 900, 1800, 3600, 7200, 14400, 14400, 28800, 28800, 43200, 43200, 86400, 86400]
 # faults = [60, 900, 3600, 14400, 43200, 86400]    # answers that were faults: their own budget
 # questions = [5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800]  # then a person decides
@@ -189,7 +191,7 @@ def render_default(  # one argument a key
         key=_quoted(key),
         trusted="[" + ", ".join(_quoted(one) for one in trusted) + "]",
         console=CONSOLE,
-        networks=networks or _NETWORKS + SSEV + EMAIL,
+        networks=networks or _NETWORKS + SSEV + ISDS + EMAIL,
     )
 
 

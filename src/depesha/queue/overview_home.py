@@ -14,13 +14,11 @@ from depesha.queue.outbound import outbound_of
 from depesha.queue.overview_lines import document_of, networks
 from depesha.queue.rows import message_of, seal_of, to_moment
 from depesha.schemas.codec import load_health
-from depesha.schemas.lifecycle import InboundState
 from depesha.schemas.message import Message, TaskKind
 from depesha.schemas.outbound import OutboundMessage
 from depesha.schemas.overview import (
     COUNTED_TO,
     Direction,
-    DocumentState,
     Home,
     Horizon,
     Need,
@@ -54,10 +52,6 @@ _OF_ENTRIES = (
     Need.UNDELIVERABLE,
     Need.CONFIRM_FALLBACK,
 )
-_WAITING: dict[Direction, tuple[DocumentState, ...]] = {
-    Direction.IN: (InboundState.ADMITTED,),
-    Direction.OUT: WAITING_OUT,
-}
 
 
 def home_of(
@@ -75,10 +69,7 @@ def home_of(
     ):
         key = (direction, network, state)
         tallies[key] = tallies.get(key, 0) + count
-    waiting = [
-        _oldest(transaction, Direction.IN, network)
-        for network in networks(transaction, Direction.IN)
-    ]
+    waiting = [_oldest_in(transaction, network) for network in networks(transaction, Direction.IN)]
     registry = registry_of(pulses, oldest_of(waiting))
     return Home(
         at=day.now,
@@ -109,20 +100,26 @@ def _pulses(transaction: Transaction, day: Day) -> Pulses:
     return pulses
 
 
-def _oldest(transaction: Transaction, direction: Direction, network: str) -> datetime | None:
-    moments = [
-        None
-        if (row := transaction.one(seen.OLDEST_ENTRY_OF, direction, network, state)) is None
-        else to_moment(row[0])
-        for state in _WAITING[direction]
+def _oldest_in(transaction: Transaction, network: str) -> datetime | None:
+    row = transaction.one(seen.OLDEST_WAITING, network)
+    return None if row is None else to_moment(row[0])
+
+
+def _oldest_out(transaction: Transaction, network: str) -> datetime | None:
+    found = [
+        transaction.one(seen.OLDEST_ENTRY_OF, Direction.OUT, network, state)
+        for state in WAITING_OUT
     ]
-    return oldest_of(moments)
+    return oldest_of([None if row is None else to_moment(row[0]) for row in found])
 
 
 def _strip(transaction: Transaction, network: str, day: Day, pulses: Pulses) -> Strip:
     row = transaction.one(seen.HEALTH_OF, network, "")
     health = None if row is None else load_health(row[0])
-    oldest = {way: _oldest(transaction, way, network) for way in Direction}
+    oldest = {
+        Direction.IN: _oldest_in(transaction, network),
+        Direction.OUT: _oldest_out(transaction, network),
+    }
     return strip_of(network, day, pulses, health, oldest)
 
 

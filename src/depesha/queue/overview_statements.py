@@ -49,6 +49,8 @@ NEXT_NETWORK = """SELECT network FROM entries WHERE direction = ? AND network > 
 NETWORK_THERE = """SELECT 1 FROM entries WHERE direction = ? AND network = ? LIMIT 1"""
 OLDEST_ENTRY_OF = """SELECT at FROM entries WHERE direction = ? AND network = ? AND state = ?
   ORDER BY row LIMIT 1"""
+OLDEST_WAITING = """SELECT since FROM entries WHERE network = ? AND state = 'ADMITTED'
+  ORDER BY since LIMIT 1"""
 OLDEST_ENTRY = "SELECT at FROM entries ORDER BY row LIMIT 1"
 NEWEST_ENTRY = "SELECT at FROM entries ORDER BY row DESC LIMIT 1"
 HEALTH_OF = "SELECT body FROM channel_health WHERE network = ? AND peer = ?"

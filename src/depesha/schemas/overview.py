@@ -114,7 +114,7 @@ class Strip:
     out_today: int
     """Tries begun today."""
     oldest_waiting_in: datetime | None
-    """When the oldest message was stored that waits for the registry."""
+    """Since when the message waits for the registry that waits longest."""
     oldest_waiting_out: datetime | None
     """When the oldest document was submitted that the network does not have for sure."""
     last_code: str
@@ -241,7 +241,7 @@ class RegistryPulse:
     """How the registry keeps up."""
 
     waiting_since: datetime | None
-    """When the oldest message was stored that has no number yet."""
+    """Since when the message waits that waits longest for its number."""
     last_number: datetime | None
 
 

@@ -39,6 +39,13 @@ def _day(day: date) -> str:
     return f"{day.year:04d}{day.month:02d}{day.day:02d}"
 
 
+def _words(text: str) -> list[str]:
+    """Return the words of a text, and whole what is written with digits and signs: `17-204/а`."""
+    folded = _fold(text)
+    numbers = [chunk for chunk in _CHUNK.findall(folded) if any(map(str.isdigit, chunk))]
+    return [*_WORD.findall(folded), *(_GLUED.sub("", number) for number in numbers)]
+
+
 def _number(number: RegistrationNumber | None) -> list[str]:
     if number is None:
         return []
@@ -55,7 +62,7 @@ def _glued(text: str) -> str:
 
 
 def _party(party: Party) -> list[str]:
-    return [*_WORD.findall(_fold(party.name)), _glued(party.identifier)]
+    return [*_words(party.name), _glued(party.identifier)]
 
 
 def _join(terms: Iterable[str]) -> str:
@@ -78,9 +85,9 @@ def _message_terms(message: Message) -> list[str]:
         return terms
     terms += _reference(envelope.document) + _reference(envelope.parent)
     terms += [_glued(envelope.transport_id), *_party(envelope.sender), *_party(envelope.recipient)]
-    terms += _WORD.findall(_fold(f"{envelope.kind} {envelope.subject}"))
+    terms += _words(f"{envelope.kind} {envelope.subject}")
     for file in envelope.attachments[:_MOST_FILES]:
-        terms += [*_WORD.findall(_fold(file.name)), file.digest]
+        terms += [*_words(file.name), file.digest]
     return terms
 
 
@@ -89,9 +96,9 @@ def _outbound_terms(message: OutboundMessage) -> list[str]:
     terms = [message.id, _day(dispatch.submitted_at.date()), *_number(message.number)]
     terms += _reference(dispatch.document) + _reference(dispatch.parent)
     terms += [*_party(dispatch.recipient), *_party(dispatch.sender)]
-    terms += _WORD.findall(_fold(f"{dispatch.kind} {dispatch.subject}"))
+    terms += _words(f"{dispatch.kind} {dispatch.subject}")
     for file in dispatch.files[:_MOST_FILES]:
-        terms += [*_WORD.findall(_fold(file.name)), file.digest]
+        terms += [*_words(file.name), file.digest]
     return terms
 
 

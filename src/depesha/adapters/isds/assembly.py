@@ -346,7 +346,7 @@ def _tls(e: IsdsEnvironment, box: IsdsBoxSettings) -> ssl.SSLContext:
 def _checker(e: IsdsEnvironment, lists: RevocationLists, limits: ZfoLimits) -> ZfoChecker:
     s = e.settings
     rules = ZfoRules(
-        sha1_until=s.sha1_before,
+        sha1_until=s.old_seals_before,
         stamp_required=s.stamp_required,
         message_stamp_required=s.message_stamp_required,
     )

@@ -145,7 +145,7 @@ class IsdsSettings(BaseModel):
     """PEM files of CAs that time stamps must lead to."""
     revocation_lists: tuple[str, ...] = ()
     """Files or addresses of revocation lists; empty: revocation is not asked about."""
-    sha1_until: str = ""
+    old_seals_until: str = ""
     """Seals with SHA-1 are taken where their time stamp is older than this moment, written with
     its offset (`2012-01-01T00:00:00+01:00`); empty: never."""
     stamp_required: bool = False
@@ -229,15 +229,15 @@ class IsdsSettings(BaseModel):
     """For so long a message of ours is watched; fiction comes after ten."""
 
     @property
-    def sha1_before(self) -> datetime | None:
-        """Return `sha1_until` as a moment; None for never."""
-        return datetime.fromisoformat(self.sha1_until) if self.sha1_until else None
+    def old_seals_before(self) -> datetime | None:
+        """Return `old_seals_until` as a moment; None for never."""
+        return datetime.fromisoformat(self.old_seals_until) if self.old_seals_until else None
 
     @model_validator(mode="after")
     def _moment(self) -> IsdsSettings:
-        before = self.sha1_before
+        before = self.old_seals_before
         if before is not None and before.tzinfo is None:
-            raise ValueError("sha1_until needs its offset")
+            raise ValueError("old_seals_until needs its offset")
         return self
 
     @model_validator(mode="after")

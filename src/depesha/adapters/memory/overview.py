@@ -226,7 +226,7 @@ class MemoryOverview:
         waiting = {InboundState.ADMITTED} if way is Direction.IN else set(WAITING_OUT)
         return oldest_of(
             [
-                entry.at
+                entry.since if way is Direction.IN else entry.at
                 for document, entry in self._newest_first()
                 if _way(document) is way
                 and document.state in waiting

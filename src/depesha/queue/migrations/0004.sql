@@ -12,7 +12,7 @@ CREATE TABLE entries (
   at INTEGER NOT NULL,                  -- the same, exactly
   peer TEXT NOT NULL,                   -- identifier of the other side
   need TEXT,                            -- why it needs a person
-  since INTEGER NOT NULL,               -- since when it does
+  since INTEGER NOT NULL,               -- since when it stands as it does
   mended INTEGER NOT NULL DEFAULT 0,    -- 1: a later document mends it
   filed INTEGER NOT NULL DEFAULT 0      -- how many texts of it stand in the index of words
 ) STRICT;
@@ -20,6 +20,7 @@ CREATE TABLE entries (
 CREATE INDEX entries_by_state ON entries (direction, network, state, row);
 CREATE INDEX entries_by_peer ON entries (peer, row) WHERE peer <> '';
 CREATE INDEX entries_needing ON entries (need, since) WHERE need IS NOT NULL AND mended = 0;
+CREATE INDEX entries_waiting ON entries (network, since) WHERE state = 'ADMITTED';
 CREATE INDEX entries_unfiled ON entries (row) WHERE filed = 0;
 
 -- What a clerk may know of them. Each text of an entry stands under its row times 8, plus 0 to 7;
