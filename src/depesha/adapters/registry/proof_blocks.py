@@ -66,7 +66,7 @@ class Writer:
         rows = [
             (
                 row.sequence,
-                row.at.replace("T", " "),
+                second(row.at),
                 self._event(row),
                 code("\n".join(_receipts(row))),
                 row.seal,
@@ -92,7 +92,7 @@ class Writer:
     def _seal(self, seal: Seal) -> Html:
         return self.pairs(
             ("seal", f"{seal.number}"),
-            ("when", seal.at.replace("T", " ")),
+            ("when", second(seal.at)),
             ("rows", f"{seal.first}–{seal.last}"),
             ("root", code(seal.root)),
             ("chain", code(seal.chain)),
@@ -120,17 +120,22 @@ class Writer:
         """Rows under heads, or the words for none."""
         if not rows:
             return element("p", self.word(empty)) if empty else joined()
-        head = (element("th", self.word(f"label.{name}"), scope="col") for name in columns)
-        body = (element("tr", *map(_cell, row)) for row in rows)
-        return element("table", element("tr", *head), *body)
+        labels = [self.word(f"label.{name}") for name in columns]
+        head = (element("th", label, scope="col") for label in labels)
+        body = (
+            # The label stands at each cell where a small screen leaves no room for columns.
+            element("tr", *map(_cell, row, labels))
+            for row in rows
+        )
+        return element("table", element("tr", *head), *body, class_="w")
 
     def word(self, key: str) -> str:
         """A text of ours."""
         return proof_word(key, self.language)
 
 
-def _cell(value: Content) -> Html:
-    return element("td", value)
+def _cell(value: Content, label: str) -> Html:
+    return element("td", value, data_label=label)
 
 
 def code(value: str) -> Html:
@@ -140,7 +145,12 @@ def code(value: str) -> Html:
 
 def moment(at: datetime | None) -> str:
     """A moment of ours; all of them are in UTC, as the page says."""
-    return "" if at is None else at.isoformat(sep=" ", timespec="seconds")
+    return "" if at is None else second(at.isoformat())
+
+
+def second(at: str) -> str:
+    """A moment as the journal writes it, to the second; the exact one stands in the pack."""
+    return at.replace("T", " ")[:19]
 
 
 def number(given: RegistrationNumber | None) -> Html:
