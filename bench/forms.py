@@ -1,4 +1,4 @@
-"""Makes submissions for the bench, and the signed answers that the peer will give. Times nothing."""
+"""Makes submissions for the bench, and the signed answers the peer will give. Times nothing."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def number_of_peer(number: int) -> str:
 def _attachment() -> Attachment:
     return Attachment(
         index=1,
-        name=f"Заявление-{NUMBER}.pdf",
+        name=f"Заявление-{NUMBER}-1.pdf",
         media_type="application/pdf",
         size=75_000,
         digest=FILE,

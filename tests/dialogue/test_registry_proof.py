@@ -68,6 +68,8 @@ ELEMENTS = {
     *("table", "tr", "th", "td", "bdi", "span", "code"),
 }
 ATTRIBUTES = {
+    ("td", "data-label"),
+    ("table", "class"),
     ("html", "lang"),
     ("meta", "charset"),
     ("meta", "http-equiv"),

@@ -44,6 +44,8 @@ def test_the_example_names_every_key_with_its_default() -> None:
         {"old_seals_until": "2012-01-01T00:00:00"},
         {"old_seals_until": "once"},
         {"boxes": []},
+        {"poll_minutes": 0.5},
+        {"poll_minutes": 0, "environment": "simulated"},
         {"partners": [{"identifier": "1", "box_id": "abc2345"}]},
         {
             "partners": [
@@ -56,3 +58,9 @@ def test_the_example_names_every_key_with_its_default() -> None:
 def test_what_contradicts_itself_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         IsdsSettings.model_validate(shown() | changes)
+
+
+def test_only_a_simulator_may_be_polled_more_often_than_once_a_minute() -> None:
+    assert IsdsSettings.model_validate(shown() | {"poll_minutes": 1}).tick_seconds == 15
+    quick = shown() | {"poll_minutes": 0.01, "environment": "simulated"}
+    assert IsdsSettings.model_validate(quick).tick_seconds == pytest.approx(0.6)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from depesha.adapters.catalog import NETWORKS
 from depesha.adapters.email.assembly import MailChannel, MailEnvironment
 from depesha.adapters.email.settings import EmailSettings
-from depesha.adapters.isds.assembly import TICK_SECONDS, IsdsChannel, IsdsEnvironment
+from depesha.adapters.isds.assembly import IsdsChannel, IsdsEnvironment
 from depesha.adapters.isds.settings import IsdsSettings
 from depesha.adapters.revocation import HttpListFetcher, RevocationLists, RevocationRefresher
 from depesha.adapters.seos.settings import SeosSettings
@@ -274,12 +274,12 @@ class Networks:
         yield Clockwork(name="ssev-profiles", seconds=DAY, job=self.ssev.directory.refresh)
 
     def _isds_clockworks(self, intake: Intake) -> Iterator[Clockwork]:
-        isds = self.isds
-        if isds is None or self.isds_settings is None:
+        isds, settings = self.isds, self.isds_settings
+        if isds is None or settings is None:
             return
-        yield Clockwork(name="isds", seconds=TICK_SECONDS, job=lambda: isds.tick(intake))
-        if self.isds_settings.revocation_lists:
-            yield self._lists("isds", isds.lists, self.isds_settings.revocation_lists)
+        yield Clockwork(name="isds", seconds=settings.tick_seconds, job=lambda: isds.tick(intake))
+        if settings.revocation_lists:
+            yield self._lists("isds", isds.lists, settings.revocation_lists)
 
     def _mail_clockworks(self, intake: Intake) -> Iterator[Clockwork]:
         mail, settings = self.mail, self.mail_settings

@@ -49,7 +49,19 @@ def depesha() -> None:
 
 
 _EVERYDAY = (inbox, send, outbox, show, held, parked, decide, explain_route)
-for _command in (init, serve, demo, simulate, doctor, *_EVERYDAY, token, proof, evidence, zfo):
+for _command in (
+    init,
+    serve,
+    demo,
+    simulate,
+    doctor,
+    *_EVERYDAY,
+    token,
+    user,
+    proof,
+    evidence,
+    zfo,
+):
     depesha.add_command(_command)
 
 

@@ -11,8 +11,12 @@ from depesha.simulators.seos_quirks import Quirks
 
 SEOS: Final = "seos"
 SSEV: Final = "ssev"
+ISDS: Final = "isds"
 EMAIL: Final = "email"
 NETWORKS: Final = (SEOS, SSEV, EMAIL)
+"""Those of the Bulgarian administrations."""
+ALL_NETWORKS: Final = (SEOS, SSEV, ISDS, EMAIL)
+"""In the order of choice."""
 
 
 def _party(letter: str, identifier: str, name: str) -> Party:
@@ -43,6 +47,19 @@ OBRAZETS: Final = Body(
     folder="obrazets", party=_party("b", "0000000020001", "Агенция Образец"), networks=NETWORKS
 )
 GATEWAYS: Final = (PRIMER, OBRAZETS)
+
+VZOROV: Final = Body(
+    folder="vzorov",
+    party=Party(identifier="00000101", name="Obec Vzorov"),
+    networks=(ISDS, EMAIL),
+)
+PRIKLAD: Final = Body(
+    folder="priklad",
+    party=Party(identifier="00000102", name="Úřad Příklad"),
+    networks=(ISDS, EMAIL),
+)
+OFFICES: Final = (VZOROV, PRIKLAD)
+"""Czech ones with gateways, named by their IČO; SEOS does not know them."""
 
 IZVOR: Final = Body(
     folder="izvor", party=_party("c", "000000003", "Община Извор"), networks=NETWORKS

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from depesha.ports import Clock, IdSource
 from depesha.simulators.authority import Authority, Identity, make_key
 from depesha.simulators.bodies import ACTING, APART, BARE, GATEWAYS, SEOS, STRANGER, Body
+from depesha.simulators.country_isds import CountryIsds
 from depesha.simulators.country_mail import CountryMail
 from depesha.simulators.country_networks import CountryNetworks
 from depesha.simulators.country_ssev import CountrySsev
@@ -69,13 +70,15 @@ class Country:
         bare: tuple[Body, ...] = BARE,
         networks: tuple[str, ...] = (SEOS,),
         settings: Mapping[str, Mapping[str, object]] | None = None,
+        own_settings: Mapping[str, Mapping[str, Mapping[str, object]]] | None = None,
         crowd: int = 0,
         commands: bool = False,
         environment: Mapping[str, str] | None = None,
         program: Sequence[str] = SERVE,
         say: Callable[[str], None] = _silent,
     ) -> None:
-        """`settings` goes into every gateway's file; `crowd` fills the register up to so many.
+        """`settings` goes into every gateway's file, `own_settings` into those of the folders it
+        names, instead of the same sections of `settings`. `crowd` fills the register up to so many.
 
         With further `networks` every way to a gateway, an acting peer, SSEV or the mail server
         leads through one of `wires`; without them there are none, for speed.
@@ -90,10 +93,12 @@ class Country:
         self._clock = clock
         self._ids = ids
         self._bodies = (gateways, acting, bare)
-        apart = tuple(b for b in APART if not {*networks}.isdisjoint(b.networks))
-        self._all = (*gateways, *acting, *bare, STRANGER, *apart)
+        others = (STRANGER, *APART)
+        apart = tuple(b for b in others if not {*networks}.isdisjoint(b.networks))
+        self._all = (*gateways, *acting, *bare, *apart)
         self._networks = CountryNetworks(networks, folder=folder, clock=clock, ids=ids, host=HOST)
         self._settings = settings or {}
+        self._own_settings = own_settings or {}
         self._crowd = crowd
         self._commands = commands
         self._environment = environment
@@ -136,6 +141,11 @@ class Country:
         return _made(self._networks.ssev)
 
     @property
+    def isds(self) -> CountryIsds:
+        """The data boxes, where the country has them."""
+        return _made(self._networks.isds)
+
+    @property
     def mail(self) -> CountryMail:
         """The mail domain, where the country has it."""
         return _made(self._networks.mail)
@@ -172,7 +182,9 @@ class Country:
     async def _settle(self, body: Body, identity: Identity, files: KeyFiles) -> None:
         gateways, _, bare = self._bodies
         if body in gateways:
-            self._enter(body, identity, (await self._plan_gateway(body, files)).seos_url)
+            gateway = await self._plan_gateway(body, files)
+            if gateway.plan.seos:
+                self._enter(body, identity, gateway.seos_url)
         elif body in bare:
             self._add_bare(body, identity, files)
         elif SEOS in body.networks:
@@ -233,6 +245,8 @@ class Country:
 
     async def _plan_gateway(self, body: Body, files: KeyFiles) -> GatewayProcess:
         partners, registry, operators = free_ports(3, HOST)
+        seos = self._networks.has(body, SEOS)
+        url = f"https://{HOST}:{partners}/seos"
         plan = Plan(
             folder=self.folder / f"gateway-{body.folder}",
             party=body.party,
@@ -244,9 +258,10 @@ class Country:
             registry_port=registry,
             operators_port=operators,
             host=HOST,
-            announced_url=await self._announced(body, f"https://{HOST}:{partners}/seos"),
+            announced_url=await self._announced(body, url) if seos else "",
+            seos=seos,
             networks=self._networks.sections(body),
-            settings=self._settings,
+            settings={**self._settings, **self._own_settings.get(body.folder, {})},
         )
         environment = {**(self._environment or {}), **self._networks.environment(body)}
         self.gateways[body.folder] = GatewayProcess(

@@ -12,7 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from depesha.ports import Clock, IdSource
 from depesha.simulators.authority import Authority, Identity
-from depesha.simulators.bodies import EMAIL, SEOS, SSEV, Body
+from depesha.simulators.bodies import EMAIL, ISDS, SEOS, SSEV, Body
+from depesha.simulators.country_isds import KEYS as ISDS_KEYS
+from depesha.simulators.country_isds import CountryIsds
 from depesha.simulators.country_mail import CountryMail
 from depesha.simulators.country_ssev import CountrySsev
 from depesha.simulators.tls import KeyFiles
@@ -27,6 +29,7 @@ class CountryNetworks:
     ) -> None:
         self.chosen = chosen
         self.ssev: CountrySsev | None = None
+        self.isds: CountryIsds | None = None
         self.mail: CountryMail | None = None
         self.wires = Wires(clock=clock, host=host)
         self._folder = folder
@@ -44,7 +47,8 @@ class CountryNetworks:
 
     def keys_for(self, bodies: tuple[Body, ...]) -> int:
         """Return how many keys `start` and `join` will take."""
-        return 2 * (SSEV in self.chosen) + sum(self.has(body, EMAIL) for body in bodies)
+        mailboxes = sum(self.has(body, EMAIL) for body in bodies)
+        return 2 * (SSEV in self.chosen) + ISDS_KEYS * (ISDS in self.chosen) + mailboxes
 
     async def start(
         self, stack: AsyncExitStack, authority: Authority, keys: Iterator[RSAPrivateKey]
@@ -60,6 +64,15 @@ class CountryNetworks:
                 clock=self._clock,
             )
             await self.ssev.start(stack, self._ids, next(keys), next(keys))
+        if ISDS in self.chosen:
+            self.isds = CountryIsds(
+                folder=self._folder / "isds",
+                authority=authority,
+                trusted=trusted,
+                wires=self.wires,
+                clock=self._clock,
+            )
+            await self.isds.start(stack, self._ids, keys)
         if EMAIL in self.chosen:
             self.mail = CountryMail(
                 folder=self._folder / "mail",
@@ -77,6 +90,8 @@ class CountryNetworks:
         """Let a body join where it is to be reached."""
         if self.ssev is not None and self.has(body, SSEV):
             self.ssev.join(body, identity.certificate_der, files)
+        if self.isds is not None and self.has(body, ISDS):
+            await asyncio.to_thread(self.isds.join, body, identity.certificate_der, files)
         if self.mail is not None and self.has(body, EMAIL):
             await asyncio.to_thread(self.mail.join, body, next(keys))
 
@@ -85,6 +100,8 @@ class CountryNetworks:
         sections: dict[str, dict[str, object]] = {"outbound": {"channels": list(self.chosen)}}
         if self.ssev is not None and self.has(body, SSEV):
             sections |= self.ssev.sections(body)
+        if self.isds is not None and self.has(body, ISDS):
+            sections |= self.isds.sections(body)
         if self.mail is not None and self.has(body, EMAIL):
             sections |= self.mail.sections(body, self._folder / "ca" / "ca.crl.pem")
         return sections
@@ -100,4 +117,6 @@ class CountryNetworks:
         rows: dict[str, Any] = {}
         if self.ssev is not None:
             rows["ssev"] = self.ssev.described()
+        if self.isds is not None:
+            rows["isds"] = self.isds.described()
         return rows | (self.mail.described() if self.mail is not None else {})

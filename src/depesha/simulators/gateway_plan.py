@@ -56,6 +56,8 @@ class Plan:
     register_refresh_seconds: float = 2.0
     announced_url: str = ""
     """Where the participants' register sends peers, if not straight to us."""
+    seos: bool = True
+    """Whether it speaks SEOS at all."""
     networks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Sections of further networks."""
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
@@ -68,7 +70,7 @@ class Plan:
             "participant": {
                 "name": self.party.name,
                 "identifier": self.party.identifier,
-                "guid": "{" + str(self.party.guid) + "}",
+                "guid": self.guid,
             },
             "keys": {
                 "certificate": str(self.keys.certificate),
@@ -83,6 +85,20 @@ class Plan:
             "store": {"folder": "store"},
             "scanner": {"addresses": [self.scanner]},
             "registry": {"kind": "external"},
+        }
+        seos = self._seos(trusted) if self.seos else {}
+        for further in (seos, self.networks, self.settings):
+            for name, keys in further.items():
+                sections.setdefault(name, {}).update(keys)
+        return sections
+
+    @property
+    def guid(self) -> str:
+        """The participant's GUID as demo.json and the settings have it; empty without one."""
+        return "{" + self.party.guid + "}" if self.party.guid else ""
+
+    def _seos(self, trusted: str) -> dict[str, dict[str, object]]:
+        return {
             "networks.seos": {
                 "register_url": self.register_url,
                 "register_refresh_seconds": self.register_refresh_seconds,
@@ -94,10 +110,6 @@ class Plan:
                 "revocation_lists": [str(self.revocation_list)],
             },
         }
-        for further in (self.networks, self.settings):
-            for name, keys in further.items():
-                sections.setdefault(name, {}).update(keys)
-        return sections
 
 
 def toml(sections: Mapping[str, Mapping[str, object]]) -> str:

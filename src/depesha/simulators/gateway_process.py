@@ -73,8 +73,8 @@ class GatewayProcess:
 
     @property
     def seos_url(self) -> str:
-        """Where peers find it; stands in the participants' register."""
-        return self.plan.announced_url or self.direct_url
+        """Where peers find it; stands in the participants' register. Empty without SEOS."""
+        return (self.plan.announced_url or self.direct_url) if self.plan.seos else ""
 
     @property
     def direct_url(self) -> str:
@@ -222,7 +222,7 @@ class GatewayProcess:
         return {
             "name": party.name,
             "eik": party.identifier,
-            "guid": "{" + str(party.guid) + "}",
+            "guid": self.plan.guid,
             "seos_url": self.seos_url,
             "registry_api": self.registry_api,
             "console": self.operators,

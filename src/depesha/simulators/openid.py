@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
+import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 from joserfc import jwt
-from joserfc.jwk import KeySet, OctKey, RSAKey
+from joserfc.jwk import KeySet, RSAKey
 
 from depesha.simulators.listening import Listener
 
@@ -35,14 +37,16 @@ class OpenIdQuirk(StrEnum):
     """The id token is signed by a key that is not published."""
     NO_SIGNATURE = "no-signature"
     """`alg: none`."""
-    SHARED_SECRET = "shared-secret"  # noqa: S105 -- HS256 with the public key's text as secret
+    SHARED_SECRET = "shared-secret"  # noqa: S105 -- a quirk's name
+    """`HS256` with the public key as the secret."""
     OTHER_AUDIENCE = "other-audience"
     OTHER_ISSUER = "other-issuer"
     OTHER_NONCE = "other-nonce"
     EXPIRED = "expired"
     OTHER_PARTY = "other-party"
     """`azp` names another client."""
-    TOKEN_FAULT = "token-fault"  # noqa: S105 -- the token endpoint fails
+    TOKEN_FAULT = "token-fault"  # noqa: S105 -- a quirk's name
+    """The token endpoint fails."""
     DENIED = "denied"
     """The person is sent back without a code."""
 
@@ -199,17 +203,25 @@ class OpenIdProvider:
             return _unsigned(claims)
         header = {"alg": "RS256", "kid": self._key.kid}
         if OpenIdQuirk.SHARED_SECRET in quirks:
-            secret = OctKey.import_key(self._key.as_pem(private=False))
-            return jwt.encode({**header, "alg": "HS256"}, claims, secret)
+            return _shared(claims, header["kid"], self._key.as_pem(private=False))
         key = self._key
         if OpenIdQuirk.OTHER_KEY in quirks:
             key = RSAKey.generate_key(_KEY_BITS, {"kid": self._key.kid or ""})
         return jwt.encode(header, claims, key)
 
 
+def _shared(claims: dict[str, Any], kid: object, public: bytes) -> str:
+    """A token whose "shared secret" is the public key that everybody has (RFC 8725, 2.1)."""
+    parts = ({"alg": "HS256", "kid": kid}, claims)
+    signed = ".".join(_base64(json.dumps(part).encode()) for part in parts)
+    return f"{signed}.{_base64(hmac.digest(public, signed.encode(), 'sha256'))}"
+
+
 def _unsigned(claims: dict[str, Any]) -> str:
     """A token that claims to need no signature (RFC 7519, 6)."""
-    plain = jwt.encode({"alg": "HS256"}, claims, OctKey.import_key("x" * 32))
-    payload = plain.split(".")[1]
-    head = base64.urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
-    return f"{head}.{payload}."
+    parts = ({"alg": "none"}, claims)
+    return ".".join(_base64(json.dumps(part).encode()) for part in parts) + "."
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")

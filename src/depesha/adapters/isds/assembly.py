@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from depesha.adapters.isds.answering import IsdsAnswers
 from depesha.adapters.isds.big_client import IsdsBigClient
@@ -49,9 +49,6 @@ if TYPE_CHECKING:
     from depesha.schemas.envelope import Party
     from depesha.schemas.policy import Limits
     from depesha.schemas.verdict import Finding
-
-TICK_SECONDS: Final = 15.0
-"""How often `IsdsChannel.tick` should be called: it polls when it is time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

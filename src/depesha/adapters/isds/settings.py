@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, time
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import (
     BaseModel,
@@ -17,6 +17,12 @@ from pydantic import (
     PositiveInt,
     model_validator,
 )
+
+PRODUCTION: Final = "production"
+LEAST_POLL_MINUTES: Final = 1.0
+"""In production, where others' boxes are served by the same machines."""
+TICK_SECONDS: Final = 15.0
+"""How often it is looked whether it is time to poll, at most."""
 
 _Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.\-]{1,200}(:[0-9]{1,5})?$")]
 _Box = Annotated[str, Field(pattern=r"^[a-z0-9]{7}$")]
@@ -126,7 +132,7 @@ class IsdsSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    environment: str = "production"
+    environment: str = PRODUCTION
     """Names the installation: message numbers are unique within one only."""
     boxes: tuple[IsdsBoxSettings, ...] = Field(min_length=1)
     host: _Host = "ws1.datovka.gov.cz"
@@ -197,8 +203,10 @@ class IsdsSettings(BaseModel):
     park_days: PositiveFloat = 100.0
     """What waits for a person is forgotten after this; ISDS erases content after 90 days."""
 
-    poll_minutes: Annotated[float, Field(ge=1)] = 5.0
-    """Between two lists of one box; the official interval is not known (facts 11)."""
+    poll_minutes: PositiveFloat = 5.0
+    """Between two lists of one box; the official interval is not known (facts 11). Less than one
+    minute is taken for simulators alone: ISDS watches accounts that list too often, slows them
+    down and in the end restricts them."""
     poll_jitter: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Share of the interval added by chance."""
     working_time: WorkingTime | None = None
@@ -229,6 +237,11 @@ class IsdsSettings(BaseModel):
     """For so long a message of ours is watched; fiction comes after ten."""
 
     @property
+    def tick_seconds(self) -> float:
+        """How often `IsdsChannel.tick` should be called: it polls when it is time."""
+        return min(TICK_SECONDS, self.poll_minutes * 60)
+
+    @property
     def old_seals_before(self) -> datetime | None:
         """Return `old_seals_until` as a moment; None for never."""
         return datetime.fromisoformat(self.old_seals_until) if self.old_seals_until else None
@@ -238,6 +251,12 @@ class IsdsSettings(BaseModel):
         before = self.old_seals_before
         if before is not None and before.tzinfo is None:
             raise ValueError("old_seals_until needs its offset")
+        return self
+
+    @model_validator(mode="after")
+    def _unhurried(self) -> IsdsSettings:
+        if self.poll_minutes < LEAST_POLL_MINUTES and self.environment == PRODUCTION:
+            raise ValueError("poll_minutes is 1 or more in the environment called production")
         return self
 
     @model_validator(mode="after")

@@ -134,8 +134,8 @@ class Writer:
         return proof_word(key, self.language)
 
 
-def _cell(value: Content, label: str) -> Html:
-    return element("td", value, data_label=label)
+def _cell(value: Content, label: str = "") -> Html:
+    return element("td", value, data_label=label) if label else element("td", value)
 
 
 def code(value: str) -> Html:

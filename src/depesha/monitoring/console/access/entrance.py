@@ -56,6 +56,10 @@ class Failure(StrEnum):
     ADDRESS = "too-many-from-address"
 
 
+_GUESSES = frozenset({Failure.PASSWORD, Failure.CODE})
+"""Failures that are counted towards the closing of an account."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
     """A session was made; `token` goes to the browser and is kept nowhere."""
@@ -207,8 +211,10 @@ class Entrance:
         digest = token_digest(token)
         session = await self._in.sessions.find(digest)
         if session is not None:
-            row = self._in.decisions.logged_out(session.login, self._in.clock.now())
-            await self._in.sessions.end(digest, row if session.stage is Stage.WHOLE else None)
+            now = self._in.clock.now()
+            whole = session.stage is Stage.WHOLE and self._lasts(session, now)
+            row = self._in.decisions.logged_out(session.login, now) if whole else None
+            await self._in.sessions.end(digest, row)
 
     async def renew(self, present: Present) -> Opened:
         """Open a new session for somebody who is there, after a change that ended all of his."""
@@ -266,8 +272,11 @@ class Entrance:
             await self._in.journal.record(self._in.decisions.login_failed(None, now, why))
             return Refused()
         row = self._in.decisions.login_failed(person.login, now, why)
+        guess = why in _GUESSES
         await self._change(
-            person.login, row, lambda p: self._in.decisions.failed(p, now, self._in.locks)
+            person.login,
+            row,
+            lambda p: self._in.decisions.failed(p, now, self._in.locks) if guess else p,
         )
         return Refused()
 

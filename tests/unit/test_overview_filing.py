@@ -1,0 +1,108 @@
+"""What the console's index keeps and forgets, and what a typed line asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from depesha.errors import StorageError
+from depesha.queue.opening import Memory
+from depesha.schemas.lifecycle import InboundState
+from depesha.schemas.message import EvidenceKind
+from depesha.schemas.overview import LineQuery, Need
+from depesha.schemas.overview_filing import pulses_of
+from depesha.schemas.overview_terms import MOST_TERMS, asked, matches
+from tests.support.memory import START, evidence, id_of, new_message, opened, registration
+from tests.support.outbound_memory import new_outbound, out_id
+from tests.unit.test_memory_schema import first_schema
+
+
+@pytest.mark.parametrize(
+    ("typed", "terms"),
+    [
+        ("", ()),
+        ("—, .", ()),
+        ("Заявление", ("заявление",)),
+        ("ВХ-17/2026", ("вх172026",)),
+        ("ВХ-17/02.03.2026", ("вх17", "20260302")),
+        ("2.3.2026", ("20260302",)),
+        ("2026-03-02", ("20260302",)),
+        ("31.02.2026", ("31022026",)),
+        ("Žádost č. 5", ("zadost", "c", "5")),
+        ("{0000000C-0000-4000-8000-000000000007}", ("0000000c000040008000000000000007",)),
+        ("два два", ("два",)),
+    ],
+)
+def test_a_typed_line_becomes_terms(typed: str, terms: tuple[str, ...]) -> None:
+    assert asked(typed) == terms
+
+
+def test_a_long_line_asks_for_no_more_than_so_much() -> None:
+    assert len(asked(" ".join(f"дума{n}" for n in range(99)))) == MOST_TERMS
+
+
+def test_two_letters_are_no_beginning() -> None:
+    assert matches("писмо 17", ("пис",))
+    assert not matches("писмо 17", ("пи",))
+    assert matches("писмо 17", ("17",))
+
+
+def test_a_fallback_is_told_by_the_plan() -> None:
+    facts = {"network": "ssev", "plan": ["send:ssev", "seos:BREAKER_OPEN", "ssev:taken"]}
+    begun = evidence(1, EvidenceKind.ATTEMPT_BEGUN, **facts)
+    assert pulses_of(begun) == (("ssev", "tried"), ("ssev", "fallback"))
+
+
+async def _words(memory: Memory) -> bytes:
+    """Every byte the index has on disk."""
+    rows = await memory.db.read(lambda t: t.all("SELECT block FROM words_data"))
+    texts = await memory.db.read(lambda t: t.all("SELECT c0 FROM words_content"))
+    return b"".join(bytes(row[0]) for row in rows) + "".join(row[0] for row in texts).encode()
+
+
+async def test_what_is_erased_is_not_found_nor_left_in_the_index(tmp_path: Path) -> None:
+    async with opened(tmp_path) as memory:
+        for number in (1, 2):
+            await memory.store.admit(new_message(number))
+            await memory.store.change(registration(number, f"ВХ-77{number}"))
+        await memory.outbound.submit(new_outbound(1))
+        assert "вх771".encode() in await _words(memory)
+        for statement in (
+            "DELETE FROM identities WHERE message = 1",
+            "DELETE FROM messages WHERE row = 1",
+        ):
+            await memory.db.write(lambda t, s=statement: t.run(s))  # type: ignore[misc]  # a loop
+        left = await _words(memory)
+        assert b"771" not in left
+        assert str(id_of(1)).encode() not in left
+        assert b"772" in left
+        page = await memory.overview.lines(LineQuery(words="преписка"))
+        assert [line.document.id for line in page.lines] == [out_id(1), id_of(2)]
+        check = "INSERT INTO words (words) VALUES ('integrity-check')"
+        await memory.db.write(lambda t: t.run(check))
+        balance = (await memory.overview.home(START.replace(hour=0))).balance
+        assert sum(one.registered for one in balance.received) == 2  # the day was so
+
+
+async def test_what_an_earlier_version_stored_is_filed_by_and_by(tmp_path: Path) -> None:
+    first_schema(tmp_path)
+    async with opened(tmp_path) as memory:
+        assert (await memory.overview.lines(LineQuery())).lines != ()
+        assert (await memory.overview.lines(LineQuery(words="преписка"))).lines == ()
+        await memory.store.change(registration(1, "ВХ-5"))
+        assert await memory.overview.catch_up() == 2
+        assert await memory.overview.catch_up() == 0
+        for words, found in (("преписка", [id_of(2), id_of(1)]), ("вх-5", [id_of(1)])):
+            page = await memory.overview.lines(LineQuery(words=words))
+            assert [line.document.id for line in page.lines] == found
+
+
+async def test_a_change_that_fails_files_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path) as memory:
+        await memory.store.admit(new_message(1, state=InboundState.HELD))
+        with pytest.raises(StorageError):  # the same id again
+            await memory.store.admit(new_message(1, state=InboundState.HELD))
+        home = await memory.overview.home(START.replace(hour=0))
+        assert [item.need for item in home.needs] == [Need.HELD]
+        assert len((await memory.overview.lines(LineQuery())).lines) == 1
