@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from depesha.schemas.dispatch import EMAIL
 from depesha.simulators.bodies import SSEV
-from tests.chaos.plan import BODIES, LATE, REFUSED, SENDERS, Document, Lot
+from tests.chaos.plan import LATE, REFUSED, SENDERS, Document, Lot
 from tests.chaos.staff import HandedIn
 
 if TYPE_CHECKING:
     from depesha.simulators.country import Country
     from depesha.simulators.registry import RegistryClient
+    from tests.chaos.lands import Land
     from tests.crash.office import Office
 
 _MARK: Final = re.compile(r"\[DPS ([0-9a-f-]{36})\]")
@@ -208,9 +209,10 @@ async def received_by(folder: str, office: Office) -> Iterator[tuple[str, Found]
     return iter(made)
 
 
-def without_gateways(country: Country) -> Iterator[tuple[str, Found]]:
+def without_gateways(country: Country, land: Land) -> Iterator[tuple[str, Found]]:
     """Return what lies at bodies without a gateway, on every network; blocking."""
-    for folder, body in BODIES.items():
+    for body in land.bodies:
+        folder = body.folder
         if body in SENDERS:
             continue
         if folder in country.peers:

@@ -11,10 +11,10 @@ from random import Random
 from typing import Any, Final
 
 from depesha.schemas.steps import OutboundStep, Step
-from depesha.simulators.bodies import DOLINA, EMAIL, GATEWAYS, IZVOR, SEOS, SSEV, VRAH
+from depesha.simulators.bodies import EMAIL, ISDS, SEOS, SSEV
 from depesha.simulators.fault_proxy import Mode
-
-PEERS: Final = (IZVOR, DOLINA, VRAH)
+from depesha.simulators.isds_quirks import FaultKind
+from tests.chaos.lands import Land
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,18 +31,10 @@ class Event:
     """How long it lasts; 0: a death."""
 
 
-def draw_fault(chance: Random, number: int) -> Event:
-    kinds: tuple[tuple[Callable[[Random], tuple[str, str, dict[str, Any]]], int], ...] = (
-        (_wire, 40),
-        (_peer, 16),
-        (_ssev, 18),
-        (_smtp, 12),
-        (_imap, 3),
-        (_scanner, 4),
-        (_register, 7),
-    )
-    draw = chance.choices([k for k, _ in kinds], [w for _, w in kinds])[0]
-    kind, target, how = draw(chance)
+def draw_fault(chance: Random, number: int, land: Land) -> Event:
+    names, weights = zip(*land.faults, strict=True)
+    kind = chance.choices(names, weights)[0]
+    target, how = KINDS[kind](chance, land)
     return Event(
         after=chance.randint(1, number),
         wait=round(chance.uniform(0.0, 0.5), 3),
@@ -53,27 +45,22 @@ def draw_fault(chance: Random, number: int) -> Event:
     )
 
 
-WIRES: Final = (
-    *(f"{SEOS}.{b.folder}" for b in (*GATEWAYS, *GATEWAYS, *PEERS)),
-    *(f"{SSEV}.oauth", f"{SSEV}.api", f"{SSEV}.soap", f"{SSEV}.soap"),
-    *(f"{EMAIL}.smtp", f"{EMAIL}.smtp"),
-    *(SEOS, SEOS, SSEV, EMAIL),
-)
-"""Single ones, and networks as wholes."""
+Drawn = tuple[str, dict[str, Any]]
+"""What a fault befalls, and how."""
 
 
-def _wire(chance: Random) -> tuple[str, str, dict[str, Any]]:
+def _wire(chance: Random, land: Land) -> Drawn:
     mode = chance.choice([mode for mode in Mode if mode is not Mode.PASS])
     how: dict[str, Any] = {"mode": str(mode), "drop": chance.random() < 0.5}
     if mode is Mode.SLOW:
         how["seconds"] = round(chance.uniform(0.05, 0.8), 3)
     elif mode is Mode.CUT_MID_REQUEST:
         how["request_bytes"] = chance.choice((0, 300, 4_096, 60_000))
-    return "wire", chance.choice(WIRES), how
+    return chance.choice(land.wires), how
 
 
-def _peer(chance: Random) -> tuple[str, str, dict[str, Any]]:
-    peer = chance.choice(PEERS)
+def _peer(chance: Random, land: Land) -> Drawn:
+    peer = chance.choice(land.acting)
     count = chance.randint(1, 4)
     ways: list[dict[str, Any]] = [
         *({name: count} for name in ("lost_answers", "reset_requests", "reset_answers")),
@@ -86,10 +73,10 @@ def _peer(chance: Random) -> tuple[str, str, dict[str, Any]]:
         {"empty_answers": True},
         {"early_number": True},
     ]
-    return "peer", peer.folder, chance.choice(ways)
+    return peer.folder, chance.choice(ways)
 
 
-def _ssev(chance: Random) -> tuple[str, str, dict[str, Any]]:
+def _ssev(chance: Random, _: Land) -> Drawn:
     count = chance.randint(1, 4)
     counted = (
         *("aborts", "unauthorized", "http_500", "soap_faults", "unanswered", "cut_answers"),
@@ -103,10 +90,44 @@ def _ssev(chance: Random) -> tuple[str, str, dict[str, Any]]:
         {"http_500": count, "html_errors": True},
         {"scanner_seconds": 0.5},
     ]
-    return "ssev", SSEV, chance.choice(ways)
+    return SSEV, chance.choice(ways)
 
 
-def _smtp(chance: Random) -> tuple[str, str, dict[str, Any]]:
+_CREATIONS: Final = ("CreateMessage", "CreateBigMessage", "UploadAttachment")
+_LOOKS: Final = ("GetListOfSentMessages", "GetListOfReceivedMessages", "GetDeliveryInfo")
+_FETCHES: Final = ("SignedMessageDownload", "SignedBigMessageDownload", "GetSignedDeliveryInfo")
+_ANY: Final = (
+    FaultKind.RESET_BEFORE,
+    FaultKind.RESET_AFTER,
+    FaultKind.LOST,
+    FaultKind.ERROR,
+    FaultKind.OUTAGE,
+    FaultKind.GARBAGE,
+)
+"""What may befall any call. A refused log-in is left out: only a person ends that."""
+
+
+def _isds(chance: Random, _: Land) -> Drawn:
+    """One fault for some calls; creations most of all, for they have no key."""
+    operation = chance.choice((*_CREATIONS, *_CREATIONS, *_LOOKS, *_FETCHES, ""))
+    kinds = [*_ANY, FaultKind.SLOW, FaultKind.REFUSE]
+    if operation in _CREATIONS[:2]:
+        kinds += [FaultKind.LOST, FaultKind.LOST, FaultKind.RESET_AFTER, FaultKind.DUPLICATE]
+    if operation in _FETCHES:
+        kinds += [FaultKind.BAD_SIGNATURE, FaultKind.BAD_CONTENT, FaultKind.BAD_STAMP]
+    fault: dict[str, Any] = {
+        "kind": chance.choice(kinds).name,
+        "operation": operation,
+        "times": chance.randint(1, 4),
+    }
+    if fault["kind"] == FaultKind.SLOW.name:
+        fault["seconds"] = 0.7
+    if fault["kind"] == FaultKind.REFUSE.name:
+        fault["code"] = chance.choice(("9999", "9502", "3009", "2207"))
+    return ISDS, fault
+
+
+def _smtp(chance: Random, _: Land) -> Drawn:
     ways: tuple[dict[str, Any], ...] = (
         {"closed": True},
         {"no_tls": True},
@@ -122,20 +143,32 @@ def _smtp(chance: Random) -> tuple[str, str, dict[str, Any]]:
         {"lost_untaken": True},
         {"slow_seconds": 0.6},
     )
-    return "smtp", EMAIL, chance.choice(ways)
+    return EMAIL, chance.choice(ways)
 
 
-def _imap(chance: Random) -> tuple[str, str, dict[str, Any]]:
-    return "imap", EMAIL, chance.choice(({"closed": True}, {"cut_in_fetch": True}))
+def _imap(chance: Random, _: Land) -> Drawn:
+    return EMAIL, chance.choice(({"closed": True}, {"cut_in_fetch": True}))
 
 
-def _scanner(_: Random) -> tuple[str, str, dict[str, Any]]:
-    return "scanner", "clamd", {}
+def _scanner(_: Random, __: Land) -> Drawn:
+    return "clamd", {}
 
 
-def _register(chance: Random) -> tuple[str, str, dict[str, Any]]:
+def _register(chance: Random, _: Land) -> Drawn:
     ways = ({"down": True}, {"garbage": True}, {"empty": True}, {"slow_seconds": 1.0})
-    return "register", SEOS, chance.choice(ways)
+    return SEOS, chance.choice(ways)
+
+
+KINDS: Final[dict[str, Callable[[Random, Land], Drawn]]] = {
+    "wire": _wire,
+    "peer": _peer,
+    "ssev": _ssev,
+    "isds": _isds,
+    "smtp": _smtp,
+    "imap": _imap,
+    "scanner": _scanner,
+    "register": _register,
+}
 
 
 STEPS: Final = (
@@ -145,7 +178,7 @@ STEPS: Final = (
 )
 
 
-def draw_death(chance: Random, number: int) -> Event:
+def draw_death(chance: Random, number: int, land: Land) -> Event:
     how: dict[str, Any] = {}
     if chance.random() < 0.5:
         how = {"step": str(chance.choice(STEPS)), "times": chance.randint(1, 3)}
@@ -153,7 +186,7 @@ def draw_death(chance: Random, number: int) -> Event:
         after=chance.randint(1, number),
         wait=round(chance.uniform(0.0, 1.0), 3),
         kind="death",
-        target=chance.choice(GATEWAYS).folder,
+        target=chance.choice(land.pair).folder,
         how=how,
         seconds=0.0,
     )

@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from depesha.errors import DepeshaError
 from depesha.schemas.pack import verify_pack
-from depesha.simulators.bodies import BRYAG, IZVOR, OBRAZETS, PRIMER, VRAH
+from depesha.simulators.bodies import BRYAG, ISDS, IZVOR, SSEV, VRAH
 from depesha.simulators.registry import RegistryClient
 from tests.chaos.books import Books, Judgement, judge, received_by, sent_by, without_gateways
-from tests.chaos.faults import PEERS
+from tests.chaos.boxes import Boxes, judge_boxes, read_boxes
+from tests.chaos.lands import LANDS
 from tests.chaos.plan import Lot, Plan
 from tests.chaos.staff import Clerks, PeerOffice, read_portal
 from tests.chaos.watch import Watch, without_owner
 from tests.chaos.weather import Weather
 from tests.crash.ending import judge_log, judge_memory
 from tests.crash.office import Office
+from tests.truth.faults import isds_sound
 from tests.truth.keeper import ended
 from tests.truth.stand import Stand
 
@@ -35,6 +37,7 @@ SETTINGS: Final[dict[str, dict[str, object]]] = {
     "outbound.retry": {
         "seos": TRIES,
         "ssev": TRIES,
+        "isds": TRIES,
         "email": TRIES,
         "faults": TRIES,
         "questions": TRIES,
@@ -46,6 +49,7 @@ SETTINGS: Final[dict[str, dict[str, object]]] = {
         "rest_longest_seconds": 2.0,
         "probe_seconds": 5.0,
     },
+    "networks.isds": {"connections": 4, "answer_seconds": 5.0, "transfer_seconds": 10.0},
     "networks.email.mailbox": {"command_seconds": 5.0},
     # Late answers are asked after within seconds, day and night.
     "follow_up": {"late_hours": 0.01, "again_hours": 0.01, "unclear": 99, "waiting": 99},
@@ -66,6 +70,8 @@ class Outcome:
     plan: Plan
     books: Books
     judgement: Judgement
+    boxes: Boxes
+    """Of ISDS; empty where the land has none."""
     faults: list[str]
     calls: Counter[str]
     befell: Counter[str]
@@ -84,6 +90,7 @@ class Field:
 
     def __init__(self, plan: Plan, folder: Path, say: Callable[[str], None]) -> None:
         self.plan = plan
+        self.land = LANDS[plan.land]
         self.folder = folder
         self.say = say
         self._stack = AsyncExitStack()
@@ -100,14 +107,22 @@ class Field:
         await self._stack.aclose()
 
     async def _open(self) -> None:
-        stand = Stand(self.folder, settings=SETTINGS)
+        land = self.land
+        sender, recipient = land.pair
+        stand = Stand(
+            self.folder,
+            pair=land.pair,
+            networks=land.networks,
+            acting=land.acting,
+            settings=SETTINGS,
+        )
         self.stand = await self._stack.enter_async_context(stand)
         country = stand.country
         index = Office(
-            stand.a.gateway.registry_api, country.tokens[PRIMER.folder], stand.clock, "А"
+            stand.a.gateway.registry_api, country.tokens[sender.folder], stand.clock, "А"
         )
         self._stack.push_async_callback(index.client.close_session)
-        self.offices = {PRIMER.folder: index, OBRAZETS.folder: stand.office}
+        self.offices = {sender.folder: index, recipient.folder: stand.office}
         for document in self.plan.documents:
             office = self.offices.get(document.recipient)
             if office is not None and document.lot is Lot.DECLINED:
@@ -116,21 +131,25 @@ class Field:
                 office.cuts[document.guid] = document.cut
         self.watch = Watch(stand.ledgers)
         self.peers = {
-            p.folder: PeerOffice(country.peers[p.folder], p.folder, stand.clock) for p in PEERS
+            p.folder: PeerOffice(country.peers[p.folder], p.folder, stand.clock)
+            for p in land.acting
         }
         self._work(index.work(), self.watch.work(), *(one.work() for one in self.peers.values()))
-        self._work(read_portal(country, (IZVOR, VRAH, BRYAG)))
+        if SSEV in land.networks:
+            self._work(read_portal(country, (IZVOR, VRAH, BRYAG)))
+        if ISDS in land.networks:
+            await isds_sound(stand)
         self.clients = {
             body.folder: RegistryClient(
                 country.gateways[body.folder].registry_api, country.tokens[body.folder]
             )
-            for body in (PRIMER, OBRAZETS)
+            for body in land.pair
         }
         for client in self.clients.values():
             self._stack.push_async_callback(client.close_session)
         self.weather = Weather(stand, self.plan.events)
         self._stack.push_async_callback(self.weather.stop)
-        self.say("the country stands")
+        self.say(f"{land.name} stands")
 
     def _work(self, *works: Coroutine[Any, Any, None]) -> None:
         for work in works:
@@ -156,6 +175,9 @@ class Field:
             clerks.calls["cut at the recipient's registry"] += len(office.cut)
             clerks.calls["repeated by the recipient's registry"] += office.repeats
         books = await self._books(clerks)
+        boxes = await self._boxes()
+        judgement = judge(self.plan.documents, books)
+        judge_boxes(boxes, books, judgement)
         packs = await self._packs(faults)
         await self._rest()
         faults += clerks.faults + self._faults()
@@ -163,7 +185,8 @@ class Field:
         return Outcome(
             plan=self.plan,
             books=books,
-            judgement=judge(self.plan.documents, books),
+            judgement=judgement,
+            boxes=boxes,
             faults=faults,
             calls=clerks.calls,
             befell=self.weather.befell,
@@ -206,9 +229,16 @@ class Field:
         for folder, office in self.offices.items():
             for guid, found in await received_by(folder, office):
                 books.found[guid].append(found)
-        for guid, found in await asyncio.to_thread(list, without_gateways(self.stand.country)):
+        theirs = without_gateways(self.stand.country, self.land)
+        for guid, found in await asyncio.to_thread(list, theirs):
             books.found[guid].append(found)
         return books
+
+    async def _boxes(self) -> Boxes:
+        """Count what lies in ISDS, beside what the registries have of it."""
+        if ISDS not in self.land.networks:
+            return Boxes()
+        return await asyncio.to_thread(read_boxes, self.stand.country)
 
     async def _packs(self, faults: list[str]) -> int:
         """Verify the evidence of some documents, at the sender and at the registry it came to."""

@@ -14,22 +14,13 @@ from random import Random
 from typing import Final
 from uuid import UUID
 
-from depesha.simulators.bodies import (
-    BRYAG,
-    DOLINA,
-    EMAIL,
-    IZVOR,
-    OBRAZETS,
-    POLYANA,
-    PRIMER,
-    VRAH,
-    Body,
-)
+from depesha.simulators.bodies import EMAIL, POLYANA, Body
 from tests.chaos.faults import Event, draw_death, draw_fault
+from tests.chaos.lands import BULGARIA, LANDS, Land
 from tests.crash.office import CUTS
 
-SENDERS: Final = (PRIMER, OBRAZETS)
-BODIES: Final = {b.folder: b for b in (PRIMER, OBRAZETS, IZVOR, DOLINA, VRAH, BRYAG, POLYANA)}
+SENDERS: Final = tuple(body for land in LANDS.values() for body in land.pair)
+BODIES: Final = {body.folder: body for land in LANDS.values() for body in land.bodies}
 SMALLEST, LARGEST = 1_000, 2_000_000
 FILES: Final = 4
 PER_FAULT: Final = 9
@@ -67,10 +58,6 @@ REFUSED: Final = (
 """Not even taken."""
 LATE: Final = (Lot.BARRED, Lot.INFECTED)
 """Taken, and never sent."""
-_RECIPIENTS: Final = (
-    *(("gateway", 62), (IZVOR.folder, 9), (DOLINA.folder, 7)),
-    *((VRAH.folder, 8), (BRYAG.folder, 7), (POLYANA.folder, 7)),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +99,7 @@ class Plan:
     """Everything that will be done."""
 
     seed: int
+    land: str
     documents: tuple[Document, ...]
     events: tuple[Event, ...]
 
@@ -122,24 +110,27 @@ class Plan:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def make_plan(number: int, seed: int) -> Plan:
-    """Draw the plan of a run with so many documents."""
+def make_plan(number: int, seed: int, land: Land = BULGARIA) -> Plan:
+    """Draw the plan of a run with so many documents, all in one land."""
     chance = Random(seed)  # noqa: S311 - chance that can be had again
-    documents = tuple(_document(chance, n) for n in range(1, number + 1))
-    events = [draw_fault(chance, number) for _ in range(max(6, number // PER_FAULT))]
-    events += [draw_death(chance, number) for _ in range(max(3, number // PER_DEATH))]
+    documents = tuple(_document(chance, n, land) for n in range(1, number + 1))
+    events = [draw_fault(chance, number, land) for _ in range(max(6, number // PER_FAULT))]
+    events += [draw_death(chance, number, land) for _ in range(max(3, number // PER_DEATH))]
     events.sort(key=lambda one: (one.after, one.wait))
-    return Plan(seed=seed, documents=documents, events=tuple(events))
+    return Plan(seed=seed, land=land.name, documents=documents, events=tuple(events))
 
 
 # --- documents ------------------------------------------------------------------------------
 
 
-def _document(chance: Random, number: int) -> Document:
-    sender = chance.choice(SENDERS)
+def _document(chance: Random, number: int, land: Land) -> Document:
+    sender = chance.choice(land.pair)
     lot = _lot(chance)
-    recipient = _recipient(chance, sender, lot)
-    personal = lot is Lot.BARRED or (recipient is not POLYANA and chance.random() < 0.15)
+    if lot is Lot.BARRED and land.mail_alone is None:
+        lot = Lot.GOOD
+    recipient = _recipient(chance, sender, lot, land)
+    may_be = recipient is not POLYANA and chance.random() < land.personal
+    personal = lot is Lot.BARRED or may_be
     to_gateway = recipient in SENDERS
     return Document(
         number=number,
@@ -166,14 +157,13 @@ def _lot(chance: Random) -> Lot:
     return Lot.DECLINED if chance.random() < 0.05 else Lot.GOOD
 
 
-def _recipient(chance: Random, sender: Body, lot: Lot) -> Body:
-    if lot is Lot.BARRED:
-        return POLYANA
-    names, weights = zip(*_RECIPIENTS, strict=True)
-    name = chance.choices(names, weights)[0]
-    if name == "gateway":
-        return OBRAZETS if sender is PRIMER else PRIMER
-    return BODIES[name]
+def _recipient(chance: Random, sender: Body, lot: Lot, land: Land) -> Body:
+    if lot is Lot.BARRED and land.mail_alone is not None:
+        return land.mail_alone
+    first, second = land.pair
+    other = second if sender is first else first
+    choices = ((other, land.to_pair), *land.recipients)
+    return chance.choices([body for body, _ in choices], [weight for _, weight in choices])[0]
 
 
 def _files(chance: Random) -> tuple[File, ...]:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from depesha.errors import PeerError
 from depesha.schemas.steps import OutboundStep, Step
-from depesha.simulators.bodies import PRIMER
 from depesha.simulators.fault_proxy import Fault, FaultProxy, Mode
+from depesha.simulators.isds_quirks import Fault as IsdsFault
+from depesha.simulators.isds_quirks import FaultKind
 from depesha.simulators.mail_imap import ImapFaults
 from depesha.simulators.mail_smtp import SmtpFaults
 from depesha.simulators.seos_quirks import Quirks
@@ -22,6 +23,7 @@ from depesha.simulators.seos_register import Mood
 from depesha.simulators.ssev_quirks import SsevQuirks
 from tests.chaos.faults import Event
 from tests.chaos.plan import BODIES
+from tests.truth.faults import ISDS_SOUND
 
 if TYPE_CHECKING:
     from depesha.schemas.steps import AnyStep
@@ -81,6 +83,11 @@ class Weather:
                 country.ssev.simulator.quirks = SsevQuirks(**how)
                 await asyncio.sleep(seconds)
                 country.ssev.simulator.quirks = SsevQuirks()
+            case "isds":
+                fault = IsdsFault(**{**how, "kind": FaultKind[how["kind"]]})
+                country.isds.simulator.quirks = replace(ISDS_SOUND, faults=(fault,))
+                await asyncio.sleep(seconds)
+                country.isds.simulator.quirks = ISDS_SOUND
             case "smtp":
                 country.mail.domain.smtp.faults = SmtpFaults(**how)
                 await asyncio.sleep(seconds)
@@ -126,7 +133,7 @@ class Weather:
             await keeper.kill()
 
     def _keeper(self, folder: str) -> Keeper:
-        return self._stand.a if folder == PRIMER.folder else self._stand.b
+        return self._stand.a if folder == self._stand.pair[0].folder else self._stand.b
 
 
 def _step(name: str) -> AnyStep:

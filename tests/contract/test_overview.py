@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from depesha.errors import UnknownMessageError
-from depesha.schemas.dispatch import AttemptOutcome
+from depesha.schemas.dispatch import AttemptOutcome, Quality
 from depesha.schemas.envelope import RegistrationNumber
 from depesha.schemas.lifecycle import InboundEvent, InboundState
 from depesha.schemas.message import Change, EvidenceKind, NewMessage, TaskKind
@@ -25,7 +25,7 @@ from depesha.schemas.overview import (
     Need,
     PeerQuery,
 )
-from depesha.schemas.route import AskPerson, ChannelHealth, Circuit, Plan, Quality
+from depesha.schemas.route import AskPerson, ChannelHealth, Circuit, Plan
 from tests.support.memory import (
     BODIES,
     START,
@@ -243,8 +243,16 @@ async def test_parked_work_tells_its_reason(memory: Body) -> None:
     await memory.outbound.change(begun(1))
     await memory.outbound.change(ended(1, A.DELIVERED, follow_up_at=START))
     (look,) = await memory.tasks.claim((TaskKind.FOLLOW_UP,), 1, 60)
-    parking = {"claim": look, "ending": Ending.PARKED, "park_reason": "ring 02 000 000"}
-    await memory.outbound.change(move(1, kind=EvidenceKind.TELEPHONE, minutes=9, **parking))
+    await memory.outbound.change(
+        move(
+            1,
+            kind=EvidenceKind.TELEPHONE,
+            minutes=9,
+            claim=look,
+            ending=Ending.PARKED,
+            park_reason="ring 02 000 000",
+        )
+    )
     needs = (await memory.overview.home(DAY)).needs
     assert [(item.need, item.task_kind, item.reason) for item in needs] == [
         (Need.TASK_PARKED, TaskKind.NOTICE, "nobody takes it"),

@@ -9,6 +9,7 @@ import pytest
 from depesha.adapters.memory.channel import UNREACHABLE, Planned
 from depesha.schemas.answer import ErrorNotice
 from depesha.schemas.dispatch import AttemptOutcome
+from depesha.schemas.facts import SignatureFacts
 from depesha.schemas.ids import Digest
 from depesha.schemas.outbound import OutboundMessage, TryReport
 from depesha.schemas.outbound_lifecycle import OutboundState
@@ -76,7 +77,7 @@ async def test_an_error_about_a_repeated_message_contradicts_its_delivery(house:
         transport_id=house.ids.guid(),
         sender=THEM,
         recipient=message.dispatch.sender,
-        signature=None,
+        signature=SignatureFacts(finding=None),
         failed=message.attempts[0].transport_id,
         kind="ERR_EXTERNAL",
         description="",

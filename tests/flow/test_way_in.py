@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,6 +57,21 @@ async def test_s1_a_good_document_is_registered_and_its_number_told(house: House
     journey = [json.loads(r.body)["kind"] for r in await house.journal.events(found.id)]
     assert journey == ["RECEIVED", "REGISTERED", "NOTICE_TAKEN"]
     assert await house.journal.verify() > 0
+
+
+async def test_s20_the_networks_time_of_delivery_is_fixed_at_intake(house: House) -> None:
+    """The chained row of the intake holds it, under the identifier that never changes."""
+    arrival = house.arrival(1)
+    assert arrival.envelope is not None
+    delivered = arrival.received_at - timedelta(hours=14)
+    envelope = replace(arrival.envelope, delivered_at=delivered)
+    await house.receive(replace(arrival, envelope=envelope))
+    found = await house.desk.find(house.only())
+    assert found.envelope is not None
+    assert found.envelope.delivered_at == delivered
+    [row] = [json.loads(r.body) for r in await house.journal.events(found.id)]
+    assert row["kind"] == "RECEIVED"
+    assert row["facts"]["delivered_at"] == delivered.isoformat()
 
 
 async def test_a_number_stands_once(house: House) -> None:

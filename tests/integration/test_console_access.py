@@ -14,12 +14,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from depesha.gateway import people
 from depesha.monitoring.console.access import totp
+from depesha.monitoring.console.access.cookies import token_digest
 from depesha.monitoring.console.access.headers import HEADERS
-from depesha.monitoring.console.access.routes import Door
-from depesha.schemas.people import PERMISSIONS, Action, Closing, Doer, Right, Role, Stage
+from depesha.monitoring.console.access.passwords import Cost
+from depesha.monitoring.console.access.routes import Door, Route, Visit
+from depesha.schemas.ids import MessageId
+from depesha.schemas.people import PERMISSIONS, Action, Block, Closing, Doer, Right, Role, Stage
 from tests.support.console import (
     FIRST,
     KEY,
@@ -29,6 +33,8 @@ from tests.support.console import (
     Browser,
     Office,
     office,
+    pages,
+    step,
 )
 from tests.support.memory import START
 
@@ -117,6 +123,16 @@ async def test_a_block_throws_out_at_once(here: Office, browser: Browser) -> Non
     await here.parts.keeper.block(MACHINE, "ivanova", Closing.BREACH, "ЗАП-3")
     assert (await browser.get("/")).status == 303
     assert (await browser.log_in()).status == 401
+
+
+async def test_a_session_that_a_block_forgot_opens_nothing(here: Office, browser: Browser) -> None:
+    await here.add()
+    await browser.log_in()
+    found = await here.person()
+    block = Block(at=START, by="person:chief", why=Closing.BREACH, ground="ЗАП-4")
+    shut = replace(found, account=replace(found.account, blocked=block))
+    await here.kept.accounts.change(step(shut, "blocked", ends=False))
+    assert (await browser.get("/")).status == 303
 
 
 async def test_what_was_typed_as_an_unknown_name_is_written_nowhere(
@@ -213,11 +229,14 @@ async def test_an_account_closes_after_five_failures_and_opens_by_itself(here: O
 async def test_guesses_at_the_same_moment_are_counted_one_by_one(here: Office) -> None:
     await here.add()
     before = len(here.state.evidence)
-    answers = await asyncio.gather(*(Browser(here).log_in(password=WRONG) for _ in range(12)))
-    assert {answer.status for answer in answers} == {401}
+    guesses = [WRONG] * 7 + [FIRST]
+    results = await asyncio.gather(
+        *(here.parts.entrance.with_password("ivanova", one, "192.0.2.1") for one in guesses)
+    )
+    assert {type(one).__name__ for one in results} == {"Refused"}, "the right one came too late"
     found = await here.person()
     assert (found.secrets.failures, found.secrets.locked_until is not None) == (5, True)
-    assert len(here.state.evidence) - before == 12
+    assert len(here.state.evidence) - before == 8
 
 
 async def test_a_guesser_throws_nobody_out(here: Office, browser: Browser) -> None:
@@ -241,17 +260,18 @@ async def test_an_address_that_fails_too_often_waits(tmp_path: Path) -> None:
         assert (await Browser(here).log_in()).location == "/"
 
 
-async def test_a_log_in_costs_the_same_for_known_and_unknown_names(here: Office) -> None:
-    """One look at the store, one hash, one durable row: by construction, and as measured."""
-    await here.add("known")
-    entrance, times = here.parts.entrance, dict[str, list[float]](known=[], nobody=[])
-    for _ in range(25):
-        for login, taken in times.items():
-            here.clock.advance(901)  # neither account nor address is closed
-            begun = time.perf_counter()
-            await entrance.with_password(login, WRONG, "192.0.2.1")
-            taken.append(time.perf_counter() - begun)
-    known, nobody = (statistics.median(times[name]) for name in ("known", "nobody"))
+async def test_a_log_in_costs_the_same_for_known_and_unknown_names(tmp_path: Path) -> None:
+    """With a hash that outweighs the rest; wide margins, for machines are busy."""
+    times: dict[str, list[float]] = {"known": [], "nobody": []}
+    async with office(tmp_path, cost=Cost(memory_kib=16_384)) as here:
+        await here.add("known")
+        for _ in range(8):
+            for login, taken in times.items():
+                here.clock.advance(901)  # neither account nor address is closed
+                begun = time.perf_counter()
+                await here.parts.entrance.with_password(login, WRONG, "192.0.2.1")
+                taken.append(time.perf_counter() - begun)
+    known, nobody = (statistics.median(taken) for taken in times.values())
     assert 0.4 < known / nobody < 2.5
 
 
@@ -262,14 +282,15 @@ async def test_every_failure_does_the_same_work(
     await here.add("known")
     await here.add("blocked")
     await here.parts.keeper.block(MACHINE, "blocked", Closing.LEFT, "ДЗ-2")
+    hasher = here.parts.passwords._hasher
     compared = []
-    compare = here.parts.passwords._compare
 
-    def counted(kept: str, password: str) -> bool:
-        compared.append(password)
-        return compare(kept, password)
+    class Counting:
+        def verify(self, kept: str, password: str) -> bool:
+            compared.append(password)
+            return hasher.verify(kept, password)
 
-    monkeypatch.setattr(here.parts.passwords, "_compare", counted)
+    monkeypatch.setattr(here.parts.passwords, "_hasher", Counting())
     before = len(here.state.evidence)
     await here.parts.entrance.with_password(login, WRONG, "192.0.2.1")
     assert compared == [WRONG]
@@ -420,7 +441,8 @@ async def test_the_token_changes_with_the_second_factor(here: Office, browser: B
     await browser.get("/login/second")
     await browser.submit("/login/second", code=code(here))
     assert browser.cookies[SESSION] != half
-    assert (await Browser(here, {SESSION: half}).get("/")).status == 303
+    assert token_digest(half) not in here.state.sessions
+    assert len(here.state.sessions) == 1
 
 
 async def test_the_store_knows_no_token(here: Office, browser: Browser) -> None:
@@ -668,6 +690,67 @@ async def test_new_rights_count_at_once(here: Office, browser: Browser) -> None:
     assert (await browser.get(f"/page/{Action.OPERATE}")).status == 303
     await browser.log_in("somebody")
     assert (await browser.get(f"/page/{Action.OPERATE}")).status == 403
+
+
+# --- opening content (S24) ---
+
+
+@pytest.fixture
+async def glass(tmp_path: Path) -> AsyncIterator[Office]:
+    """A console with one page that opens content."""
+    holder: list[Office] = []
+
+    async def opened(visit: Visit) -> web.Response:
+        await holder[0].parts.reasons.open(visit, MessageId("0" * 32), "attachment-1")
+        return web.Response(text="the content")
+
+    route = Route(method="POST", path="/open", handler=opened, needs=Action.OPEN_CONTENT)
+    async with office(tmp_path, routes=(*pages(), route)) as here:
+        holder.append(here)
+        yield here
+
+
+async def test_content_opens_with_purpose_and_ground_which_are_kept(glass: Office) -> None:
+    await glass.add("ivanova", Role.OPERATOR)
+    browser = Browser(glass)
+    await browser.log_in()
+    await browser.get("/account")
+    rows = len(glass.state.evidence)
+    token = {"form_token": browser.form_token}
+    for fields in (
+        {},
+        {"purpose": "fault"},
+        {"purpose": "curiosity", "ground": "ЗАП-1"},
+        {"purpose": "fault", "ground": "  "},
+    ):
+        answer = await browser.post("/open", {**token, **fields})
+        assert (answer.status, "the content" in answer.text) == (400, False)
+    assert len(glass.state.evidence) == rows
+    answer = await browser.post("/open", {**token, "purpose": "fault", "ground": "ЗАП-1"})
+    assert answer.text == "the content"
+    last = json.loads(glass.last())
+    assert (last["kind"], last["actor"]) == ("CONTENT_OPENED", "person:ivanova")
+    assert last["facts"] == {"part": "attachment-1", "purpose": "fault", "ground": "ЗАП-1"}
+    assert last["at"] == glass.clock.now().isoformat()
+
+
+async def test_content_stays_shut_for_administrators(glass: Office) -> None:
+    await glass.add("chief", CHIEF)
+    browser = Browser(glass)
+    await browser.log_in("chief")
+    await browser.get("/account")
+    fields = {"form_token": browser.form_token, "purpose": "fault", "ground": "ЗАП-1"}
+    assert (await browser.post("/open", fields)).status == 403
+    assert json.loads(glass.last())["kind"] == "PERMISSION_DENIED"
+
+
+async def test_a_large_form_is_read_whole(glass: Office) -> None:
+    await glass.add()
+    browser = Browser(glass)
+    await browser.log_in()
+    await browser.get("/account")
+    fields = {"form_token": browser.form_token, "note": "я" * 5000}
+    assert (await browser.post(f"/deed/{Action.SEND}", fields)).status == 200
 
 
 # --- words ---

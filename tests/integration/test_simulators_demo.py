@@ -45,20 +45,22 @@ async def test_the_main_job_happens_and_everything_is_gone(tmp_path: Path) -> No
     told = rows(out)
     assert process.returncode == 0, (told[-1], err)
     assert all(row["ok"] for row in told)
-    assert len(told) == 23
-    assert told[-1]["step"] == 23
+    assert len(told) == 31
+    assert told[-1]["step"] == 31
     looked = next(row for row in told if "checks" in row)
     assert {c["verdict"] for c in looked["checks"]} == {"passed"}
     number = next(row["number"] for row in told if row.get("date"))
     assert [row["number"] for row in told if "number" in row] == [number] * 4
     assert len([row for row in told if row.get("reason")]) == 4
     ways = [row["network"] for row in told if "network" in row]
-    assert ways == ["seos", "ssev", "email", "email", "seos"]
+    assert ways == ["seos", "ssev", "email", "email", "seos", "isds"]
     assert len([row for row in told if row.get("signal")]) == 3
     assert [row["openssl"] for row in told if "openssl" in row] == [
         "CMS Verification successful"
-    ] * 2
-    assert len({row["their_number"] for row in told if "their_number" in row}) == 3
+    ] * 3
+    assert len({row["their_number"] for row in told if "their_number" in row}) == 5
+    assert len({row["dm_id"] for row in told if "dm_id" in row}) == 3
+    assert next(row["bytes"] for row in told if row["name"].endswith("(VoDZ)")) > 60_000_000
     assert left(tmp_path) == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from depesha.adapters.memory.blobs import MemoryBlobs
@@ -46,7 +46,7 @@ from depesha.schemas.participant import Participant, ParticipantStatus
 from tests.support import memory
 
 if TYPE_CHECKING:
-    from depesha.ports import Checkpoint
+    from depesha.ports import Checkpoint, Journal, OutboundStore, TaskQueue
     from depesha.schemas.message import Claim
     from depesha.schemas.outbound import OutboundMessage, Signal
 
@@ -122,9 +122,9 @@ class Departing:
 
     def remember(self) -> None:
         """Take the memory's parts; another house may have the real ones."""
-        self.store: Any = MemoryOutbound(self.state, self.clock)
-        self.tasks: Any = MemoryTasks(self.state, self.clock, self.ids)
-        self.journal: Any = MemoryJournal(self.state, self.clock, memory.SEAL_KEY)
+        self.store: OutboundStore = MemoryOutbound(self.state, self.clock)
+        self.tasks: TaskQueue = MemoryTasks(self.state, self.clock, self.ids)
+        self.journal: Journal = MemoryJournal(self.state, self.clock, memory.SEAL_KEY)
 
     def boot(self, checkpoint: Checkpoint | None = None) -> None:
         """Start anew over what is stored, as after a death of the process."""

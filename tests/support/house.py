@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from depesha.adapters.memory.blobs import MemoryBlobs
 from depesha.adapters.memory.directory import MemoryDirectory
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from depesha.ports import Checkpoint
+    from depesha.ports import Checkpoint, Journal, MessageStore, OutboundStore, TaskQueue
     from depesha.schemas.answer import Answer, Notice, StatusAnswer
 
 PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n%%EOF\n"
@@ -124,10 +124,10 @@ class House:
 
     def remember(self) -> None:
         """Take the memory's parts; another house may have the real ones."""
-        self.store: Any = MemoryStore(self.state, self.clock)
-        self.tasks: Any = MemoryTasks(self.state, self.clock, self.ids)
-        self.journal: Any = MemoryJournal(self.state, self.clock, memory.SEAL_KEY)
-        self.outbound: Any = MemoryOutbound(self.state, self.clock)
+        self.store: MessageStore = MemoryStore(self.state, self.clock)
+        self.tasks: TaskQueue = MemoryTasks(self.state, self.clock, self.ids)
+        self.journal: Journal = MemoryJournal(self.state, self.clock, memory.SEAL_KEY)
+        self.outbound: OutboundStore = MemoryOutbound(self.state, self.clock)
 
     def boot(self, checkpoint: Checkpoint | None = None) -> None:
         """Start anew over what is stored, as after a death of the process."""

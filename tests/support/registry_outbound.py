@@ -127,7 +127,8 @@ class OutboundBody:
             plan=plan_of(sent),
         )
         message = replace(message, **changes)
-        self.outbox.documents[message.id] = message
+        self.state.outbound[message.id] = message
+        self.state.file(message, message.changed_at)
         return message
 
 

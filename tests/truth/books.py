@@ -10,14 +10,18 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from depesha.adapters.isds.mapping import referenced
 from depesha.adapters.ssev.mapping import marker
-from depesha.simulators.bodies import EMAIL, SEOS, SSEV, Body
+from depesha.simulators.bodies import EMAIL, ISDS, SEOS, SSEV, Body
 
 if TYPE_CHECKING:
     from depesha.schemas.ids import Guid
     from depesha.simulators.country import Country
     from depesha.simulators.ssev_values import Message
     from tests.crash.audit import Ledger
+
+NEVER_THERE = frozenset({3, 8})
+"""States of a message of ISDS: malware found, undeliverable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,8 @@ class Books:
     ssev: int = 0
     """Messages about it in SSEV, opened or not."""
     opened: int = 0
+    isds: int = 0
+    """Messages that carry it in ISDS, but for those that will never lie in the box."""
     letters: int = 0
     """In the recipient's mailbox."""
     has_gateway: bool = False
@@ -48,7 +54,7 @@ class Books:
         """Documents in the recipient's registry; without one, where it really lies."""
         if self.has_gateway:
             return len(self.numbers)
-        return max(self.peer, self.ssev, self.letters)
+        return max(self.peer, self.ssev, self.isds, self.letters)
 
     @property
     def given(self) -> set[str]:
@@ -58,15 +64,16 @@ class Books:
     @property
     def there(self) -> bool:
         """Tell whether anything of it lies at the recipient, or with a network for it."""
-        return bool(self.gateway or self.peer or self.ssev or self.letters)
+        return bool(self.gateway or self.peer or self.ssev or self.isds or self.letters)
 
     def shown(self) -> str:
         """Tell it shortly: registry, gateway with its roads, then the networks."""
         ways = "+".join(self.roads)
         parts = [f"registry {len(self.numbers)}", f"gateway {self.gateway}({ways})"]
         parts = parts if self.has_gateway else []
-        for name, count in (("peer", self.peer), ("ssev", self.ssev), ("letters", self.letters)):
-            if count or not self.has_gateway:
+        kept = {"peer": self.peer, "ssev": self.ssev, "isds": self.isds, "letters": self.letters}
+        for name, count in kept.items():
+            if count or not (self.has_gateway or name == ISDS):
                 parts.append(f"{name} {count}")
         return " ".join(parts)
 
@@ -91,9 +98,10 @@ class Reader:
             found, roads = await asyncio.to_thread(_in_gateway, ledger, guid)
         peer = self._country.peers.get(recipient.folder)
         kept = None if peer is None else peer.books.received.get(guid)
-        messages = self._messages(guid, recipient)
-        profile = self._country.ssev.profiles.get(recipient.folder)
-        copies = [] if profile is None else [m.copy_for(profile.profile_id) for m in messages]
+        messages, copies = self._messages(guid, recipient), []
+        if messages:
+            profile = self._country.ssev.profiles[recipient.folder]
+            copies = [message.copy_for(profile.profile_id) for message in messages]
         return Books(
             gateway=len(found),
             states=tuple(state for _, state in found),
@@ -103,6 +111,7 @@ class Reader:
             peer_number=kept.number.number if kept is not None and kept.number else "",
             ssev=len(messages),
             opened=sum(copy is not None and copy.opened_at is not None for copy in copies),
+            isds=self._in_isds(guid, recipient),
             letters=self._letters(guid, recipient),
             has_gateway=ledger is not None,
         )
@@ -114,6 +123,18 @@ class Reader:
         mark = marker(guid)
         inbox = self._country.ssev.simulator.state.inbox(profile)
         return [message for message, _ in inbox if mark in message.subject]
+
+    def _in_isds(self, guid: Guid, recipient: Body) -> int:
+        """Count by our mark in the sender's reference number."""
+        if ISDS not in recipient.networks:
+            return 0
+        box = self._country.isds.box(recipient)
+        return sum(
+            message.recipient == box
+            and message.status not in NEVER_THERE
+            and referenced(message.draft.texts.get("dmSenderRefNumber", "")) == guid
+            for message in tuple(self._country.isds.simulator.state.messages.values())
+        )
 
     def _letters(self, guid: Guid, recipient: Body) -> int:
         """Count by the Message-ID of a document's letter; words about it have other ones."""

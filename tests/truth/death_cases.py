@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 
 from depesha.schemas.outbound import Decision
 from depesha.schemas.steps import AnyStep, OutboundStep, Step
-from depesha.simulators.bodies import EMAIL, SEOS, SSEV
+from depesha.simulators.bodies import EMAIL, ISDS, PRIKLAD, SEOS, SSEV, Body
 from depesha.simulators.fault_proxy import Mode
+from depesha.simulators.isds_quirks import FaultKind
 from tests.truth import faults
 from tests.truth.case import Act, Case, nothing
+from tests.truth.isds_cases import BIG, CREATE, CREATE_BIG, PLAIN
+from tests.truth.isds_cases import LARGE as ISDS_LARGE
 from tests.truth.seos_cases import THERE
 from tests.truth.ssev_cases import LARGE, REST, SMALL, SOAP
+from tests.truth.stand import B
 
 _S = OutboundStep
 STRAIGHT = (
@@ -39,6 +43,7 @@ class Road:
     size: int = SMALL
     lose: Act = nothing
     find: Act = nothing
+    recipient: Body = B
 
 
 ROADS = (
@@ -59,9 +64,21 @@ ROADS = (
     Road(name=EMAIL, network=EMAIL),
 )
 
+ISDS_ROADS = tuple(
+    Road(
+        name=name,
+        network=ISDS,
+        size=size,
+        lose=faults.isds_fault(FaultKind.LOST, operation),
+        find=faults.isds_sound,
+        recipient=PRIKLAD,
+    )
+    for name, size, operation in ((PLAIN, SMALL, CREATE), (BIG, ISDS_LARGE, CREATE_BIG))
+)
+
 
 def cases() -> Iterator[Case]:
-    """All of them."""
+    """All of them, but for those on ISDS."""
     for road in ROADS:
         for step in STRAIGHT if road.name != REST else SOONEST:
             yield killed(road, step)
@@ -78,6 +95,26 @@ def cases() -> Iterator[Case]:
         )
 
 
+def on_isds() -> Iterator[Case]:
+    """Deaths of a sender and of a recipient on ISDS; for the Czech pair."""
+    for road in ISDS_ROADS:
+        for step in STRAIGHT:
+            yield killed(road, step)
+        for step in ASKED:
+            yield killed(road, step, lost=True)
+        yield killed(road, _S.OUTCOME_HEARD, _S.ASKING, _S.ANSWER_HEARD)
+    for at in (Step.ORIGINAL_KEPT, Step.STORED, Step.NOTICE_CLAIMED, Step.NOTICE_TAKEN):
+        yield Case(
+            channel=PLAIN,
+            fault=f"the recipient is killed at {at}",
+            channels=(ISDS,),
+            recipient=PRIKLAD,
+            begin=faults.recipient_dies(at),
+            silent=True,
+            deaths=1,
+        )
+
+
 def killed(road: Road, *steps: AnyStep, lost: bool = False) -> Case:
     """Return the case of deaths at these steps, one after another."""
     name = "killed at " + ", ".join(steps) + (" after a lost answer" if lost else "")
@@ -85,6 +122,7 @@ def killed(road: Road, *steps: AnyStep, lost: bool = False) -> Case:
         channel=road.name,
         fault=name,
         channels=(road.network,),
+        recipient=road.recipient,
         size=road.size,
         begin=faults.both(faults.dies(*steps), road.lose) if lost else faults.dies(*steps),
         end=road.find if lost else nothing,

@@ -7,11 +7,13 @@ from dataclasses import replace
 from depesha.schemas.steps import AnyStep
 from depesha.simulators.bodies import Body
 from depesha.simulators.fault_proxy import Fault, Mode
+from depesha.simulators.isds_quirks import Fault as IsdsFault
+from depesha.simulators.isds_quirks import FaultKind, IsdsQuirks
 from depesha.simulators.mail_smtp import SmtpFaults
 from depesha.simulators.seos_quirks import Quirks
 from depesha.simulators.ssev_quirks import SsevOperation, SsevQuirks
 from tests.truth.case import Act
-from tests.truth.settings import SLOW
+from tests.truth.settings import ISDS_UP_TO, SLOW
 from tests.truth.stand import Stand
 
 SLOWLY = Fault(mode=Mode.SLOW, seconds=SLOW)
@@ -107,6 +109,30 @@ def ssev(at: SsevOperation = SsevOperation.SEND, **quirks: object) -> Act:
 async def ssev_sound(stand: Stand) -> None:
     """SSEV is itself again."""
     stand.ssev.simulator.quirks = SsevQuirks()
+
+
+ISDS_SOUND = IsdsQuirks(big_least=ISDS_UP_TO // 2)
+"""What is a big message there is one for the gateways, too."""
+
+
+def isds(*faults: IsdsFault, **quirks: object) -> Act:
+    """Make ISDS odd."""
+
+    async def act(stand: Stand) -> None:
+        odd = replace(ISDS_SOUND, faults=faults, **quirks)  # type: ignore[arg-type]  # its own names
+        stand.isds.simulator.quirks = odd
+
+    return act
+
+
+def isds_fault(kind: FaultKind, operation: str, **more: object) -> Act:
+    """Let calls of one operation fail."""
+    return isds(IsdsFault(kind=kind, operation=operation, **more))  # type: ignore[arg-type]  # its own names
+
+
+async def isds_sound(stand: Stand) -> None:
+    """ISDS is itself again."""
+    stand.isds.simulator.quirks = ISDS_SOUND
 
 
 def smtp(**faults: object) -> Act:

@@ -53,7 +53,7 @@ def judge_end(
         row.faults.append("it is there and should not be")
     twice = max(books.registry if books.has_gateway else 0, books.gateway)
     if not network_repeats:
-        twice = max(twice, books.ssev, books.letters)
+        twice = max(twice, books.ssev, books.isds, books.letters)
     if twice > 1:
         row.doubled += 1
         row.faults.append(f"it is there {twice} times: {books.shown()}")

@@ -1,21 +1,31 @@
 """`make truth`: for each channel and each fault, the sender's word against what the recipient has.
 
 Printed as it grows. The exit status is 1 where anything was lost, doubled or untrue, or where a
-fault was not met. Two stands run side by side: faults of the networks, and deaths of the sender.
+fault was not met. Three stands run side by side: faults of the networks, deaths of the sender,
+and a Czech pair for ISDS, with both.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import sys
 import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from depesha.simulators.bodies import DOLINA, IZVOR, VRAH
-from tests.truth import death_cases, fallback_cases, mail_cases, seos_cases, ssev_cases
+from depesha.simulators.bodies import DOLINA, EMAIL, ISDS, IZVOR, OFFICES, VRAH
+from tests.truth import (
+    death_cases,
+    fallback_cases,
+    faults,
+    isds_cases,
+    mail_cases,
+    seos_cases,
+    ssev_cases,
+)
 from tests.truth.case import Case
 from tests.truth.judging import judge_moment
 from tests.truth.stand import Stand
@@ -57,6 +67,15 @@ class Run:
             await self._lane(stand, death_cases.cases())
             await self._once_more(stand)
 
+    async def isds(self, folder: Path) -> None:
+        """Faults of ISDS, and deaths of a sender there."""
+        networks = (ISDS, EMAIL)
+        async with Stand(folder, pair=OFFICES, networks=networks, acting=()) as stand:
+            await faults.isds_sound(stand)
+            await self._lane(stand, isds_cases.cases())
+            await self._lane(stand, death_cases.on_isds())
+            await self._once_more(stand)
+
     async def _lane(self, stand: Stand, cases: Iterable[Case]) -> None:
         for case in cases:
             if self._wanted in f"{case.channel} {case.fault}":
@@ -83,10 +102,11 @@ class Run:
 
 async def run(options: argparse.Namespace) -> int:
     """Run, print, and return the exit status."""
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # broken calls are what we make here
     begun, made = time.monotonic(), Run(options.k)
     print(HEAD, flush=True)
     with tempfile.TemporaryDirectory(prefix="depesha-truth-") as name:
-        parts = {"networks": made.networks, "deaths": made.killings}
+        parts = {"networks": made.networks, "deaths": made.killings, "isds": made.isds}
         chosen = [parts[options.part]] if options.part else list(parts.values())
         async with asyncio.TaskGroup() as group:
             for number, part in enumerate(chosen):
@@ -99,7 +119,9 @@ def main() -> None:
     """Read the arguments and run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-k", default="", metavar="WORD", help="only rows that hold it")
-    parser.add_argument("--part", choices=("networks", "deaths"), help="only one of the stands")
+    parser.add_argument(
+        "--part", choices=("networks", "deaths", "isds"), help="only one of the stands"
+    )
     sys.exit(asyncio.run(run(parser.parse_args())))
 
 

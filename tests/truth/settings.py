@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from depesha.simulators.bodies import ALL_NETWORKS
+
 Settings = Mapping[str, Mapping[str, object]]
 
 TRIES = [0.3, 0.3, 0.5, 0.5, 0.5, *([1.0] * 60)]
@@ -13,7 +15,13 @@ QUESTIONS = [0.3, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0]
 SOAP_UP_TO = 48 * 1024
 """Bytes of files up to which SSEV is spoken by SOAP; more goes by REST."""
 SLOW = 4.0
-"""Seconds that are past every time-out below."""
+"""Seconds that are past every time-out below but `TRANSFER`."""
+ISDS_UP_TO = 48 * 1024
+"""Bytes of files up to which an ordinary message of ISDS is made; more goes as a big one."""
+TRANSFER = 4.0
+"""Seconds that a message to ISDS may take, one way."""
+SLOWER = TRANSFER + 1.5
+"""Past that one."""
 
 BRISK: dict[str, dict[str, object]] = {
     "log": {"level": "warning"},
@@ -22,6 +30,7 @@ BRISK: dict[str, dict[str, object]] = {
     "outbound.retry": {
         "seos": TRIES,
         "ssev": TRIES,
+        "isds": TRIES,
         "email": TRIES,
         "faults": TRIES,
         "questions": QUESTIONS,
@@ -51,12 +60,37 @@ BRISK: dict[str, dict[str, object]] = {
     },
     "networks.ssev.soap": {"connect_seconds": 1.5, "answer_seconds": 2.0},
     "networks.ssev.rest": {"connect_seconds": 1.5, "answer_seconds": 2.0},
+    "networks.isds": {
+        "poll_minutes": 0.005,
+        "watch_minutes": 0.005,
+        # The creation itself shall meet the faults, not the question about the recipient.
+        "reach_seconds": 60.0,
+        "lookup_seconds": 2.0,
+        "absence_seconds": 1.5,
+        "park_first_seconds": 0.5,
+        "connect_seconds": 1.5,
+        "answer_seconds": 2.0,
+        "transfer_seconds": TRANSFER,
+        "message_bytes": ISDS_UP_TO,
+    },
     "networks.email.submission": {
         "connect_seconds": 1.5,
         "command_seconds": 2.0,
         "final_seconds": 2.0,
     },
 }
+
+
+def of_networks(
+    settings: Mapping[str, Mapping[str, object]], networks: tuple[str, ...]
+) -> dict[str, Mapping[str, object]]:
+    """Return the sections that a country of these networks has."""
+    other = {name for name in ALL_NETWORKS if name not in networks}
+    return {
+        name: keys
+        for name, keys in settings.items()
+        if not (name.startswith("networks.") and name.split(".")[1] in other)
+    }
 
 
 def laid_over(further: Settings | None) -> dict[str, dict[str, object]]:

@@ -24,6 +24,7 @@ from depesha.schemas.outbound_lifecycle import OutboundState
 from depesha.simulators import papers
 from depesha.simulators.bodies import ACTING, NETWORKS, OBRAZETS, PRIMER, Body
 from depesha.simulators.country import Country
+from depesha.simulators.country_isds import CountryIsds
 from depesha.simulators.country_mail import CountryMail
 from depesha.simulators.country_ssev import CountrySsev
 from depesha.simulators.registry import RegistryClient, RegistryProblemError
@@ -33,7 +34,7 @@ from tests.crash.audit import Ledger
 from tests.truth.books import Books, Reader
 from tests.truth.keeper import Keeper, ended
 from tests.truth.registry import Registry
-from tests.truth.settings import Settings, laid_over
+from tests.truth.settings import Settings, laid_over, of_networks
 
 PAUSE = 0.05
 PATIENCE = 40.0
@@ -86,15 +87,19 @@ class Stand:
         self,
         folder: Path,
         *,
+        pair: tuple[Body, Body] = (A, B),
+        networks: tuple[str, ...] = NETWORKS,
         acting: tuple[Body, ...] = ACTING,
         settings: Settings | None = None,
     ) -> None:
-        """`settings` are laid over `BRISK`, for both gateways."""
+        """`pair`: sender and recipient. `settings` are laid over `BRISK`, for both gateways."""
         self.clock = SystemClock()
         self.ids = SystemIds(self.clock)
         self.folder = folder
         self.letters: list[Letter] = []
         """Everything that was submitted."""
+        self.pair = pair
+        self._networks = networks
         self._acting = acting
         self._settings = laid_over(settings)
         self._stack = AsyncExitStack()
@@ -105,11 +110,11 @@ class Stand:
             self.folder / "country",
             clock=self.clock,
             ids=self.ids,
-            gateways=(A, B),
+            gateways=self.pair,
             acting=self._acting,
             bare=(),
-            networks=NETWORKS,
-            settings=self._settings,
+            networks=self._networks,
+            settings=of_networks(self._settings, self._networks),
             program=(sys.executable, child.__file__),
             environment={
                 child.ORDERS: "orders",
@@ -129,21 +134,25 @@ class Stand:
 
     async def _open(self) -> None:
         country = await self._stack.enter_async_context(self.country)
-        self.a, self.b = (self._kept(body) for body in (A, B))
+        sender, recipient = self.pair
+        self.a, self.b = (self._kept(body) for body in self.pair)
         for keeper in (self.a, self.b):
             keeper.start()
             self._stack.push_async_callback(keeper.stop)
-        self.office = Registry(self.b.gateway.registry_api, country.tokens[B.folder], self.clock)
+        self.office = Registry(
+            self.b.gateway.registry_api, country.tokens[recipient.folder], self.clock
+        )
         self._stack.push_async_callback(self.office.client.close_session)
         self.registry = RegistryClient(
-            self.a.gateway.registry_api, country.tokens[A.folder], seconds=10.0
+            self.a.gateway.registry_api, country.tokens[sender.folder], seconds=10.0
         )
         self._stack.push_async_callback(self.registry.close_session)
         self.ledgers = {
             body.folder: Ledger(country.gateways[body.folder].plan.folder / "store")
-            for body in (A, B)
+            for body in self.pair
         }
-        self._reader = Reader(country, {B.folder: self.ledgers[B.folder]}, self.office.book)
+        theirs = {recipient.folder: self.ledgers[recipient.folder]}
+        self._reader = Reader(country, theirs, self.office.book)
         working = asyncio.create_task(self.office.work())
         self._stack.push_async_callback(ended, working)
 
@@ -155,13 +164,18 @@ class Stand:
 
     @property
     def wires(self) -> Wires:
-        """`seos.obrazets`, `seos.izvor`, `ssev.soap`, `ssev.api`, `ssev.oauth`, `email.smtp` …"""
+        """`seos.obrazets`, `ssev.soap`, `ssev.api`, `ssev.oauth`, `isds.ws1`, `email.smtp` …"""
         return self.country.wires
 
     @property
     def ssev(self) -> CountrySsev:
         """`ssev.simulator.quirks` are its switches."""
         return self.country.ssev
+
+    @property
+    def isds(self) -> CountryIsds:
+        """`isds.simulator.quirks` are its switches."""
+        return self.country.isds
 
     @property
     def mail(self) -> CountryMail:
@@ -271,7 +285,7 @@ class Stand:
         return said
 
     async def _sender(self, statement: str, *values: str) -> list[tuple[Any, ...]]:
-        return await asyncio.to_thread(self.ledgers[A.folder].rows, statement, *values)
+        return await asyncio.to_thread(self.ledgers[self.pair[0].folder].rows, statement, *values)
 
     async def _pause(self) -> None:
         self.a.judge()

@@ -22,7 +22,7 @@ from depesha.monitoring.console.access.passwords import Cost, Passwords
 from depesha.monitoring.console.access.routes import Door, LocalPaths, Route, Visit
 from depesha.monitoring.console.access.vault import Vault, load_or_create_key
 from depesha.monitoring.console.access.wording import catalogue, preferred
-from depesha.schemas.people import LockRules, PasswordRules, Role, SessionRules
+from depesha.schemas.people import LockRules, PasswordRules, Purpose, Role, SessionRules
 from depesha.schemas.sentences import LANGUAGES
 from tests.support.console import CHEAP, FIRST
 
@@ -267,6 +267,7 @@ def test_pages_ask_for_words_that_exist_and_no_word_is_left_over() -> None:
     known = set(catalogue("en"))
     assert {one for one in asked if not one.endswith(".")} <= known
     families = {f"role.{role}" for role in Role} | {f"language.{one}" for one in LANGUAGES}
+    families |= {f"purpose.{one}" for one in Purpose}
     assert families <= known
     code = "".join(
         path.read_text(encoding="utf-8")

@@ -94,6 +94,7 @@ def test_a_received_message_becomes_an_envelope() -> None:
         sender_reference="UK-345/2026",
         sender_mark="SPIS-9",
         recipient_reference=mapping.create_words(envelope()).sender_reference,
+        recipient_mark="SPIS-7",
         subject="Odpověď",
         law_number=500,
         law_year=2004,
@@ -106,6 +107,8 @@ def test_a_received_message_becomes_an_envelope() -> None:
     assert made.parent.guid == GUID
     assert made.sender == Party(identifier="xyz6789", name="Město Ukázkov")
     assert made.attachments[0].media_type == "application/octet-stream"
+    assert (made.sender_mark, made.own_mark) == ("SPIS-9", "SPIS-7")
+    assert (made.delivered_at, made.accepted_at) == (AT, None)
     assert "500/2004 Sb. § 37" in made.comment
     assert "vlastních rukou" in made.comment
     again = mapping.envelope_of(content(words), environment="test", received_at=AT)

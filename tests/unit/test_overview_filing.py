@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from depesha.errors import StorageError
+from depesha.queue import overview_lines
 from depesha.queue.opening import Memory
 from depesha.schemas.lifecycle import InboundState
 from depesha.schemas.message import EvidenceKind
@@ -23,7 +24,7 @@ from tests.unit.test_memory_schema import first_schema
     [
         ("", ()),
         ("—, .", ()),
-        ("Заявление", ("заявление",)),
+        ("Заявлението", ("заявлени",)),
         ("ВХ-17/2026", ("вх172026",)),
         ("ВХ-17/02.03.2026", ("вх17", "20260302")),
         ("2.3.2026", ("20260302",)),
@@ -49,8 +50,8 @@ def test_two_letters_are_no_beginning() -> None:
 
 
 def test_a_fallback_is_told_by_the_plan() -> None:
-    facts = {"network": "ssev", "plan": ["send:ssev", "seos:BREAKER_OPEN", "ssev:taken"]}
-    begun = evidence(1, EvidenceKind.ATTEMPT_BEGUN, **facts)
+    plan = ["send:ssev", "seos:BREAKER_OPEN", "ssev:taken"]
+    begun = evidence(1, EvidenceKind.ATTEMPT_BEGUN, network="ssev", plan=plan)
     assert pulses_of(begun) == (("ssev", "tried"), ("ssev", "fallback"))
 
 
@@ -106,3 +107,22 @@ async def test_a_change_that_fails_files_nothing(tmp_path: Path) -> None:
         home = await memory.overview.home(START.replace(hour=0))
         assert [item.need for item in home.needs] == [Need.HELD]
         assert len((await memory.overview.lines(LineQuery())).lines) == 1
+
+
+async def test_sieving_goes_on_where_a_page_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview_lines, "SIEVED", 3)
+    monkeypatch.setattr(overview_lines, "TEXTS_AT_ONCE", 6)
+    async with opened(tmp_path) as memory:
+        await memory.store.admit(new_message(1, state=InboundState.HELD))
+        for number in range(2, 12):
+            await memory.store.admit(new_message(number))
+            await memory.store.change(registration(number, f"ВХ-{number}"))
+        found, after, pages = [], "", 0
+        while pages == 0 or after:
+            query = LineQuery(words="преписка", states=(InboundState.HELD,), after=after)
+            page = await memory.overview.lines(query)
+            found += [line.document.id for line in page.lines]
+            after, pages = page.next, pages + 1
+        assert (found, pages) == ([id_of(1)], 4)

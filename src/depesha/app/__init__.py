@@ -58,7 +58,7 @@ async def simulate(network: str, *, folder: Path, port: int) -> int:
     match network:
         case "seos":
             return await simulate_seos(folder, host, port, say=_say, clock=clock, ids=ids)
-        case "ssev" | "email":
+        case "ssev" | "isds" | "email":
             return await simulate_network(
                 network, folder, host, port, say=_say, clock=clock, ids=ids
             )

@@ -14,19 +14,23 @@ from depesha.adapters.contents import Inspector
 from depesha.adapters.doctor import Diagnosis
 from depesha.adapters.email.assembly import MailChannel, MailEnvironment
 from depesha.adapters.email.settings import EmailSettings
+from depesha.adapters.isds.assembly import IsdsChannel, IsdsEnvironment
+from depesha.adapters.isds.settings import IsdsSettings
 from depesha.adapters.keys import load_key_pair
 from depesha.adapters.memory.blobs import MemoryBlobs
+from depesha.adapters.memory.journal import MemoryJournal
 from depesha.adapters.memory.observer import RecordingObserver
 from depesha.adapters.memory.state import MemoryState
 from depesha.adapters.memory.store import MemoryStore
 from depesha.adapters.ssev.assembly import SsevChannel, SsevEnvironment, SsevKeys
 from depesha.adapters.ssev.settings import SsevSettings
-from depesha.adapters.system import NoCheckpoint, SystemIds
+from depesha.adapters.system import NoCheckpoint, SystemIds, SystemJitter
 from depesha.app import policy as values
 from depesha.app.networks import table
-from depesha.app.seos import peer_sentence
+from depesha.app.seos import czech_sentence, peer_sentence
 from depesha.app.trust import password
 from depesha.errors import DepeshaError
+from depesha.schemas.journal import SealKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +40,7 @@ if TYPE_CHECKING:
     from depesha.config import Settings
     from depesha.ports import Clock, OutboundChannel, Threads
 
-    Channel = SsevChannel | MailChannel
+    Channel = SsevChannel | IsdsChannel | MailChannel
 
 
 class ChannelProbes:
@@ -52,7 +56,11 @@ class ChannelProbes:
         """Return them by the name of their line."""
         return [
             (name, partial(self._look, name, build))
-            for name, build in (("ssev", self._ssev), ("email", self._mail))
+            for name, build in (
+                ("ssev", self._ssev),
+                ("isds", self._isds),
+                ("email", self._mail),
+            )
             if name in self._settings.networks
         ]
 
@@ -98,6 +106,34 @@ class ChannelProbes:
                 threads=self._threads,
                 clock=self._clock,
                 ids=SystemIds(self._clock),
+                observer=RecordingObserver(),
+                checkpoint=NoCheckpoint(),
+            )
+        )
+
+    def _isds(self) -> IsdsChannel:
+        settings = self._settings
+        isds = table(settings, "isds", IsdsSettings)
+        if isds is None:
+            raise ValueError("a network that is not set up is looked at")
+        state = MemoryState()
+        return IsdsChannel(
+            IsdsEnvironment(
+                settings=isds,
+                own=values.own_party(settings),
+                path=settings.path,
+                folder=self._scratch,
+                limits=values.limits(settings),
+                blobs=MemoryBlobs(self._scratch, self._clock),
+                store=MemoryStore(state, self._clock),
+                journal=MemoryJournal(state, self._clock, SealKey(bytes(32))),
+                inspector=Inspector(limits=values.limits(settings)),
+                peer_sentence=czech_sentence,
+                parked=_nobody,
+                threads=self._threads,
+                clock=self._clock,
+                ids=SystemIds(self._clock),
+                jitter=SystemJitter(),
                 observer=RecordingObserver(),
                 checkpoint=NoCheckpoint(),
             )

@@ -15,13 +15,15 @@ from depesha.monitoring.console.access.attempts import Addresses
 from depesha.monitoring.console.access.console import Console
 from depesha.monitoring.console.access.cookies import Cookies
 from depesha.monitoring.console.access.desk import AccessDesk
-from depesha.monitoring.console.access.entrance import Doors, Entrance
+from depesha.monitoring.console.access.doors import Doors
+from depesha.monitoring.console.access.entrance import Entrance
 from depesha.monitoring.console.access.guard import Guard
 from depesha.monitoring.console.access.managing import AccountKeeper
 from depesha.monitoring.console.access.openid import OpenId, OpenIdSettings
 from depesha.monitoring.console.access.pages import Pages
 from depesha.monitoring.console.access.passwords import Cost, Passwords
 from depesha.monitoring.console.access.provider import ProviderDesk
+from depesha.monitoring.console.access.reasons import Reasons
 from depesha.monitoring.console.access.vault import Vault, load_or_create_key
 from depesha.schemas.people import LockRules, PasswordRules, Role, SessionRules
 
@@ -68,6 +70,7 @@ class ConsoleParts:
     vault: Vault
     cookies: Cookies
     openid: OpenId | None
+    reasons: Reasons
     tls: bool
 
 
@@ -103,6 +106,7 @@ async def console_parts(
         vault=vault,
         cookies=Cookies(secure=tls),
         openid=_openid(section, vault, world),
+        reasons=Reasons(people, kept.journal),
         tls=tls,
     )
 
@@ -147,6 +151,7 @@ def build_console(
         pages=parts.pages,
         clock=world.clock,
         ids=world.ids,
+        threads=world.threads,
         observer=world.observer,
         origin=section.origin,
         second_factor_roles=frozenset(Role(name) for name in section.second_factor_roles),

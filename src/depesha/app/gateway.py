@@ -128,6 +128,7 @@ class Gateway:
             seal_key=trust.seal_key,
             observer=self._observer,
             checkpoint=self._checkpoint,
+            networks=tuple(settings.networks),
         )
         self._stack.push_async_callback(memory.close)
         session = aiohttp.ClientSession()
@@ -219,6 +220,7 @@ class Gateway:
                     name="seal", seconds=base.settings.seal.every_seconds, job=memory.journal.seal
                 ),
                 Clockwork(name="shred", seconds=SHRED_SECONDS, job=self._shred),
+                Clockwork(name="filing", seconds=SWEEP_SECONDS, job=memory.overview.catch_up),
                 Clockwork(name="sweep", seconds=SWEEP_SECONDS, job=memory.sweeper.sweep),
                 *self._networks.clockworks(self._inbound),
                 *self._registry.clockworks(),

@@ -25,8 +25,8 @@ from depesha.errors import UnreachableError
 def demo(*, folder: Path, once: bool, no_traffic: bool, machine: bool) -> int:
     """Start a small country on this machine.
 
-    A CA, a participants' register, SSEV, a mail server, peers, two gateways and a malware
-    scanner, all on loopback.
+    A CA, a participants' register, SSEV, ISDS, a mail server, peers, four gateways (two of them
+    Czech, with data boxes) and a malware scanner, all on loopback.
     """
     from depesha import app
 
@@ -36,7 +36,7 @@ def demo(*, folder: Path, once: bool, no_traffic: bool, machine: bool) -> int:
 
 
 @click.command()
-@click.argument("network", type=click.Choice(["seos", "ssev", "email"]))
+@click.argument("network", type=click.Choice(["seos", "ssev", "isds", "email"]))
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: the system chooses.")
 @click.option(
     "--dir",

@@ -313,6 +313,8 @@ def _arrival_facts(
         facts["transport_id"] = arrival.envelope.transport_id
         facts["document"] = arrival.envelope.document.guid
         facts["attachments"] = [a.digest for a in arrival.envelope.attachments]
+        if arrival.envelope.delivered_at is not None:
+            facts["delivered_at"] = arrival.envelope.delivered_at.isoformat()
     if arrival.signature is not None and arrival.signature.certificate is not None:
         facts["certificate"] = arrival.signature.certificate.fingerprint
     return facts

@@ -28,6 +28,8 @@ from depesha.schemas.overview_terms import asked, is_beginning
 
 SIEVED = 1000
 """Rows looked at for one page where conditions sieve."""
+TEXTS_AT_ONCE = 2000
+"""Places in the index of words read at once; an entry has up to eight."""
 _END = 2**58
 _STATES: dict[Direction, tuple[DocumentState, ...]] = {
     Direction.IN: tuple(InboundState),
@@ -130,13 +132,15 @@ def _by_words(transaction: Transaction, wanted: tuple[str, ...], below: int) -> 
 
 def _indexed(transaction: Transaction, wanted: tuple[str, ...], below: int) -> Iterator[Row]:
     match = " AND ".join(f'"{one}" *' if is_beginning(one) else f'"{one}"' for one in wanted)
-    limit = SIEVED * 2
-    last = 0
-    for (text,) in transaction.all(seen.FOUND_WORDS, match, below * TEXTS, limit):
-        row = None if text // TEXTS == last else transaction.one(seen.ENTRY, text // TEXTS)
-        last = text // TEXTS
-        if row is not None:
-            yield row
+    last, text, more = 0, below * TEXTS, True
+    while more:
+        found = transaction.all(seen.FOUND_WORDS, match, text, TEXTS_AT_ONCE)
+        more = len(found) == TEXTS_AT_ONCE
+        for (text,) in found:
+            row = None if text // TEXTS == last else transaction.one(seen.ENTRY, text // TEXTS)
+            last = text // TEXTS
+            if row is not None:
+                yield row
 
 
 def _by_try(transaction: Transaction, wanted: tuple[str, ...], below: int) -> list[Row]:

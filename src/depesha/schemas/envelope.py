@@ -113,5 +113,14 @@ class Envelope:
     correspondents: tuple[Correspondent, ...] = ()
     service: Service | None = None
     attachments: tuple[Attachment, ...] = ()
+    delivered_at: datetime | None = None
+    """When the network itself brought it to us: for an authority the legal receipt (ISDS facts
+    10). None where the network fixes no such time: then it counts as received when we had it."""
+    accepted_at: datetime | None = None
+    """When somebody entitled took it there, or it counts as taken; None: not yet, or not told."""
+    sender_mark: str = ""
+    """The sender's own file mark (spisová značka)."""
+    own_mark: str = ""
+    """Ours, as the sender names it."""
     extra: str = field(default="", repr=False)
     """Open content of the network, as text (SEOS: DocAddData)."""

@@ -133,8 +133,13 @@ def _begun(attempts: tuple[Attempt, ...], new: Attempt) -> tuple[Attempt, ...]:
 
 
 def _ruled_absent(one: Attempt, change: OutboundChange) -> Attempt:
-    """A person says that the document is not there: so no try of it is."""
-    if one.outcome is None or one.outcome in _NOT_THERE:
+    """A person says that the document is not there: so no try of it is.
+
+    Of one that is under way nobody can say so yet.
+    """
+    if one.outcome is None:
+        raise ConflictError("a try is under way: its end is waited for", remedy="decide again then")
+    if one.outcome in _NOT_THERE:
         return one
     return replace(one, outcome=AttemptOutcome.ABSENT, settled_at=change.evidence.at)
 

@@ -17,9 +17,13 @@ from depesha.schemas.outbound import OutboundMessage
 
 LEAST_BEGINNING = 3
 """Characters: fewer stand for themselves alone, for too much begins with them."""
+STEM = 8
+"""Of a longer word so many letters are asked for: its ending does not matter (`заявлението`), and
+the index holds lists of beginnings up to this length."""
 MOST_TERMS = 12
 _LONGEST = 64
 _MOST_FILES = 50
+_ACCENT = re.compile(r"[\u0300-\u036f]+")
 _WORD = re.compile(r"[^\W_]+")
 _CHUNK = re.compile(r"\S+")
 _GLUED = re.compile(r"[\W_]+")
@@ -31,8 +35,7 @@ def _fold(text: str) -> str:
     """Return text in the form that is compared: no case, no accents, one form of each letter."""
     if text.isascii():
         return text.lower()
-    parts = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(letter for letter in parts if not unicodedata.combining(letter))
+    return _ACCENT.sub("", unicodedata.normalize("NFKD", text.casefold()))
 
 
 def _day(day: date) -> str:
@@ -58,7 +61,7 @@ def _reference(reference: DocumentReference | None) -> list[str]:
 
 
 def _glued(text: str) -> str:
-    return _GLUED.sub("", _fold(text))
+    return text.lower() if text.isalnum() and text.isascii() else _GLUED.sub("", _fold(text))
 
 
 def _party(party: Party) -> list[str]:
@@ -123,7 +126,8 @@ def asked(words: str) -> tuple[str, ...]:
         glued = _GLUED.sub("", chunk)
         whole = any(letter.isdigit() for letter in glued)
         found += [glued] if whole else _WORD.findall(chunk)
-    return tuple(dict.fromkeys(term[:_LONGEST] for term in found if term))[:MOST_TERMS]
+    wanted = (term[: STEM if term.isalpha() else _LONGEST] for term in found if term)
+    return tuple(dict.fromkeys(wanted))[:MOST_TERMS]
 
 
 def _chunks(words: str) -> list[str]:

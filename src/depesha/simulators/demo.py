@@ -12,13 +12,14 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from depesha.ports import Clock, IdSource
-from depesha.simulators.bodies import NETWORKS
+from depesha.simulators.bodies import ALL_NETWORKS, GATEWAYS, OFFICES
 from depesha.simulators.country import Country
+from depesha.simulators.demo_boxes import BoxStory
 from depesha.simulators.demo_paper import BRISK
-from depesha.simulators.demo_report import DemoFailedError, Report, Told
+from depesha.simulators.demo_report import Action, DemoFailedError, Report, Told
 from depesha.simulators.demo_sending import SendingStory
 from depesha.simulators.demo_story import SETTINGS, Story
 from depesha.simulators.demo_traffic import Liveliness
@@ -53,8 +54,10 @@ async def run(
             where,
             clock=clock,
             ids=ids,
-            networks=NETWORKS,
+            gateways=(*GATEWAYS, *OFFICES),
+            networks=ALL_NETWORKS,
             settings=settings,
+            own_settings={office.folder: {"limits": {}} for office in OFFICES},
             commands=not once,
             say=report.progress,
         )
@@ -66,7 +69,8 @@ async def run(
                 if once:
                     way_in = Story(country, clock=clock, dice=dice)
                     way_out = SendingStory(country, clock=clock, dice=dice)
-                    return await _once((way_in, way_out), report)
+                    boxes = BoxStory(country, clock=clock, dice=dice)
+                    return await _once((way_in, way_out, boxes), report)
                 lively = Liveliness(country, report=report, clock=clock, dice=dice)
                 return await _keep(country, report, lively if traffic else None)
         except asyncio.CancelledError:
@@ -82,7 +86,7 @@ async def _up(country: Country, report: Report) -> AsyncIterator[bool]:
         async def start() -> Told:
             await stack.enter_async_context(country)
             return Told(
-                sentence="authority, register, SSEV, mail server, clamd, "
+                sentence="authority, register, SSEV, ISDS, mail server, clamd, "
                 f"{len(country.gateways)} gateways, {len(country.peers)} acting and "
                 f"{len(country.bare)} bare peers; "
                 f"{country.description}",
@@ -95,7 +99,17 @@ async def _up(country: Country, report: Report) -> AsyncIterator[bool]:
             report.progress("stopping everything")
 
 
-async def _once(stories: tuple[Story, SendingStory], report: Report) -> int:
+class _Part(Protocol):
+    """A part of the demo."""
+
+    def steps(self) -> tuple[tuple[str, Action], ...]:
+        """What happens, in order."""
+
+    async def close(self) -> None:
+        """Let go of what was opened."""
+
+
+async def _once(stories: tuple[_Part, ...], report: Report) -> int:
     async def conclude() -> Told:
         return Told(sentence=f"all of it happened, in {report.seconds:.1f} s with the set-up")
 
@@ -149,8 +163,10 @@ async def _watch(gateway: GatewayProcess) -> None:
 
 def _addresses(country: Country) -> Iterator[str]:
     for name, gateway in country.gateways.items():
-        yield f"{gateway.plan.party.name} (EIK {gateway.plan.party.identifier})"
-        yield f"  partners      {gateway.seos_url}"
+        sign = "EIK" if gateway.seos_url else "IČO"
+        yield f"{gateway.plan.party.name} ({sign} {gateway.plan.party.identifier})"
+        if gateway.seos_url:
+            yield f"  partners      {gateway.seos_url}"
         yield f"  registry API  {gateway.registry_api}/api/v1/openapi.json"
         yield f"  token         {country.tokens[name]}"
         yield f"  operators     {gateway.operators}/readyz, /metrics, /healthz"
@@ -160,6 +176,7 @@ def _addresses(country: Country) -> Iterator[str]:
         yield f"  {one.body.party.name:<20} {one.url}  {one.keys.key}"
     yield f"Participants' register  {country.register.url}"
     yield f"SSEV                    {country.ssev.urls.soap}, {country.ssev.urls.api}"
+    yield f"ISDS                    {country.isds.urls.ws1}, {country.isds.urls.ws2}"
     for kind, row in country.mail.described().items():
         yield f"{kind.upper():<23} {row['url']}, {row['security']}"
     for network, box in country.mail.operators.items():

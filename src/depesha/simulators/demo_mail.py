@@ -45,9 +45,11 @@ class VerifiedLetter:
 class Operators:
     """Watches the mailboxes of the networks' operators."""
 
-    def __init__(self, country: Country, clock: Clock) -> None:
+    def __init__(self, country: Country, clock: Clock, sender: Body = PRIMER) -> None:
+        """`sender` is the body whose gateway they hear from."""
         self._country = country
         self._clock = clock
+        self._sender = sender
 
     def mark(self, network: str) -> int:
         """Return how many mails the operator has now."""
@@ -64,7 +66,7 @@ class Operators:
             for content in (await read_box(self._country, box))[since:]:
                 mail = message_from_bytes(content, policy=policy.default)
                 subject = str(mail["Subject"])
-                ours = PRIMER.address in str(mail["From"]) and words in subject
+                ours = self._sender.address in str(mail["From"]) and words in subject
                 if ours and isinstance(mail, EmailMessage) and about in mail.get_content():
                     return subject
             expect(self._clock.monotonic() < until, f"{network}'s operator did not hear: {words}")
@@ -95,7 +97,7 @@ class Letterbox:
         folder = self._country.folder
         letter, content = folder / "letter.eml", folder / "letter.signed"
         await asyncio.to_thread(letter.write_bytes, mail)
-        said = await _openssl(
+        said = await openssl(
             *("cms", "-verify", "-in", str(letter), "-out", str(content)),
             *("-CAfile", str(folder / "ca" / "ca.cert.pem"), "-purpose", "smimesign"),
         )
@@ -140,7 +142,7 @@ def _digests(signed: bytes) -> Iterator[str]:
             yield hashlib.sha256(content).hexdigest()
 
 
-async def _openssl(*arguments: str) -> str:
+async def openssl(*arguments: str) -> str:
     """Run openssl; return what it said, or fail with it."""
     process = await asyncio.create_subprocess_exec(
         *("openssl", *arguments),
@@ -158,5 +160,5 @@ async def _openssl(*arguments: str) -> str:
         raise
     said = " ".join(out.decode("utf-8", "replace").split())
     if process.returncode != 0:
-        raise DemoFailedError(f"openssl refuses the letter: {said}")
+        raise DemoFailedError(f"openssl refuses it: {said}")
     return said

@@ -45,12 +45,14 @@ class Liveliness:
 
     async def run(self) -> None:
         """Write and register without end."""
-        offices = (self._office(name) for name in self._country.gateways)
+        offices = (
+            self._office(name) for name, one in self._country.gateways.items() if one.seos_url
+        )
         await asyncio.gather(self._write(), *offices)
 
     async def _write(self) -> None:
         peers = [p for name, p in self._country.peers.items() if name != STRANGER.folder]
-        gateways = list(self._country.gateways.values())
+        gateways = [one for one in self._country.gateways.values() if one.seos_url]
         while True:
             item = self._traffic.next()
             peer, gateway = self._dice.pick(peers), self._dice.pick(gateways)

@@ -37,11 +37,11 @@ _STEP: Final = 0.05
 class Witness:
     """Watches one administration's gateway from outside."""
 
-    def __init__(self, country: Country, body: Body, clock: Clock) -> None:
+    def __init__(self, country: Country, body: Body, clock: Clock, *, language: str = "bg") -> None:
         self.gateway = country.gateways[body.folder]
         self.party = body.party
         self._token = country.tokens[body.folder]
-        self.registry = RegistryClient(self.gateway.registry_api, self._token, language="bg")
+        self.registry = RegistryClient(self.gateway.registry_api, self._token, language=language)
         self._register = country.register
         self._clock = clock
 

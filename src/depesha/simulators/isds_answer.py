@@ -103,22 +103,26 @@ def page(status: int, text: str) -> Answer:
 
 
 async def send(request: web.Request, answer: Answer, *, cut: bool = False) -> web.StreamResponse:
-    """Send an answer; with `cut` about half of it, then the connection is broken."""
+    """Send an answer; with `cut` about half of it, then the connection is broken.
+
+    A caller that has gone meanwhile hears nothing, and that is its own affair.
+    """
     response = web.StreamResponse(status=answer.status)
     response.headers["Content-Type"] = answer.content_type
     if answer.status == 401:  # noqa: PLR2004 -- Unauthorized
         response.headers["WWW-Authenticate"] = 'Basic realm="ISDS"'
     if answer.status == 302:  # noqa: PLR2004 -- Found
         response.headers["Location"] = "/as/login"
-    await response.prepare(request)
-    parts: Iterator[bytes] = chunks(answer.pieces)
-    while part := await asyncio.to_thread(next, parts, b""):
-        if cut:
-            await response.write(part[: len(part) // 2])
-            abort(request)
-            return response
-        await response.write(part)
-    await response.write_eof()
+    with suppress(ConnectionResetError):
+        await response.prepare(request)
+        parts: Iterator[bytes] = chunks(answer.pieces)
+        while part := await asyncio.to_thread(next, parts, b""):
+            if cut:
+                await response.write(part[: len(part) // 2])
+                abort(request)
+                return response
+            await response.write(part)
+        await response.write_eof()
     return response
 
 

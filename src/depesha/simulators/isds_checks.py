@@ -81,7 +81,9 @@ def judge_files(files: tuple[StoredFile, ...]) -> None:
         raise RefusalError("1200")
 
 
-def judge_big(inline: tuple[StoredFile, ...], files: tuple[StoredFile, ...]) -> None:
+def judge_big(
+    inline: tuple[StoredFile, ...], files: tuple[StoredFile, ...], least: int = BIG_LEAST
+) -> None:
     """Refuse a big message's row: exactly one main, anywhere (facts 8.3); sizes."""
     metas = [file.meta for file in files]
     if any(file.size > SMALL_BYTES for file in inline):
@@ -91,7 +93,7 @@ def judge_big(inline: tuple[StoredFile, ...], files: tuple[StoredFile, ...]) -> 
     total = sum(file.size for file in files)
     if total > BIG_BYTES or len(files) > FILES:
         raise RefusalError("1296")
-    if total < BIG_LEAST:
+    if total < least:
         raise RefusalError("1297")
 
 

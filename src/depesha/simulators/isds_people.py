@@ -98,6 +98,12 @@ class People:
         self._logins.append(login)
         return login
 
+    def change_password(self, name: str, password: str) -> None:
+        """Give a user another password; earlier failures are forgotten."""
+        for login in self._logins:
+            if login.name == name:
+                login.password, login.failures, login.locked_until = password, 0, None
+
     def admit_certificate(
         self, box: Box, certificate: bytes, *, rights: Right = Right.GATEWAY
     ) -> Login:

@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
+from depesha.simulators.isds_checks import BIG_LEAST
+
 
 class FaultKind(StrEnum):
     """What goes wrong with a call."""
@@ -88,6 +90,10 @@ class IsdsQuirks:
     """From submission (state 1) to the time stamp (state 2); before it 1229."""
     delivery_seconds: float = 0.0
     """From submission to delivery (state 4)."""
+    scanner_alarmed: bool = False
+    """The scan at delivery finds malware in whatever it looks at (state 3)."""
+    big_least: int = BIG_LEAST
+    """Bytes of attachments from which a big message is taken."""
     hidden_seconds: float = 0.0
     """How recent state changes are not shown yet; the real service hides some minutes."""
     pkcs1: bool = False

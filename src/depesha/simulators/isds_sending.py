@@ -172,7 +172,8 @@ class Sending:
         files = [self._external(caller, each) for each in outside]
         inline = tuple(self._inline(each) for each in listed.children("dmFile"))
         try:
-            judge_big(inline, tuple(files) + inline)
+            least = self._state.oddity.quirks.big_least
+            judge_big(inline, tuple(files) + inline, least)
             message = self._state.submit(caller, draft, tuple(files) + inline, big=True)
         finally:
             self._forget(inline)

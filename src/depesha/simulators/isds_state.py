@@ -214,7 +214,8 @@ class IsdsState:
 
     def _deliver(self, message: Message, when: datetime) -> None:
         recipient = self.people.box(message.recipient)
-        if any(file.infected for file in message.files):
+        alarmed = self.oddity.quirks.scanner_alarmed
+        if alarmed or any(file.infected for file in message.files):
             self._move(message, when, 3, Event.VIRUS)
             self._system_message(message.sender, "Zpráva obsahovala škodlivý kód", 1, message)
         elif recipient is None or recipient.state is not BoxState.ACCESSIBLE:

@@ -10,10 +10,16 @@ from io import BytesIO
 from typing import Final
 from xml.sax.saxutils import escape
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+
+from depesha.simulators.authority import Identity
+
 PDF: Final = "application/pdf"
 DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 TEXT: Final = "text/plain"
 CSV: Final = "text/csv"
+DETACHED: Final = "application/pkcs7-signature"
 
 EICAR: Final = b"".join(
     (rb"X5O!P%@AP[4\PZX54(P^)7CC)7}", b"$EICAR-STANDARD-", b"ANTIVIRUS-TEST-FILE!$H+H*")
@@ -108,3 +114,12 @@ def csv(rows: int) -> bytes:
     """Return a small table."""
     lines = (f"{n},Показател {n},{n * 37 % 1000}" for n in range(1, rows + 1))
     return ("№,Показател,Стойност\r\n" + "\r\n".join(lines) + "\r\n").encode()
+
+
+def detached(content: bytes, signer: Identity) -> bytes:
+    """Return a signature over a file, to lie beside it as `name.p7s`: CMS in DER."""
+    builder = pkcs7.PKCS7SignatureBuilder().set_data(content)
+    options = [pkcs7.PKCS7Options.DetachedSignature, pkcs7.PKCS7Options.Binary]
+    return builder.add_signer(signer.certificate, signer.key, hashes.SHA256()).sign(
+        Encoding.DER, options
+    )

@@ -1,6 +1,6 @@
-"""`depesha simulate ssev` and `email`: stand-ins for partners who try their own software.
+"""`depesha simulate ssev`, `isds` and `email`: stand-ins for partners who try their own software.
 
-The partner gets a profile or a mailbox with keys; the other administration opens what it is sent
+The partner gets a profile, a data box or a mailbox with keys; the other administration opens what it is sent
 and tells so.
 """
 
@@ -14,17 +14,27 @@ from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Final
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from depesha.ports import Clock, IdSource
+from depesha.schemas.envelope import Party
+from depesha.simulators import papers
 from depesha.simulators.authority import Authority, make_key
-from depesha.simulators.bodies import EMAIL, IZVOR, NETWORKS
+from depesha.simulators.bodies import EMAIL, ISDS, IZVOR, NETWORKS, PRIKLAD, SSEV, Body
+from depesha.simulators.country_isds import KEYS, CountryIsds
 from depesha.simulators.country_mail import CountryMail
 from depesha.simulators.country_ssev import CountrySsev
 from depesha.simulators.interrupting import interruptible
+from depesha.simulators.isds_values import Draft, LoginKind, StoredFile
 from depesha.simulators.simulate import OFFICE_SECONDS, YOU
 from depesha.simulators.tls import write_keys
 from depesha.simulators.wires import Wires
 
 _STEP: Final = 0.5
+YOUR_OFFICE: Final = Body(
+    folder="you", party=Party(identifier="00000199", name="Váš úřad"), networks=(ISDS,)
+)
 
 
 async def simulate_network(
@@ -38,7 +48,7 @@ async def simulate_network(
     ids: IdSource,
 ) -> int:
     """Run until Ctrl-C or SIGTERM; SOAP, or handing in mail, is on `port` (0: a free one)."""
-    stand = MailStand if network == EMAIL else SsevStand
+    stand = {SSEV: SsevStand, ISDS: IsdsStand, EMAIL: MailStand}[network]
     with interruptible() as interrupted:
         try:
             async with AsyncExitStack() as stack:
@@ -58,11 +68,14 @@ async def simulate_network(
 class _Stand:
     """An authority and wires for one network."""
 
+    who: tuple[Body, Body] = (YOU, IZVOR)
+    """The partner, and who answers it."""
+
     def __init__(self, folder: Path, host: str, clock: Clock, ids: IdSource) -> None:
         self.folder = folder
         self.clock = clock
         self.ids = ids
-        self.bodies = tuple(replace(body, networks=NETWORKS) for body in (YOU, IZVOR))
+        self.bodies = tuple(replace(body, networks=NETWORKS) for body in self.who)
         self.wires = Wires(clock=clock, host=host)
 
     @property
@@ -131,6 +144,99 @@ class SsevStand(_Stand):
                 await self.clock.sleep(OFFICE_SECONDS)
                 await state.open_by_person(message.message_id, profile)
                 say(f"message {message.message_id} opened: {message.subject}")
+
+
+class IsdsStand(_Stand):
+    """ISDS with a data box for the partner and one that reads and answers what it gets."""
+
+    who = (YOUR_OFFICE, PRIKLAD)
+    isds: CountryIsds
+
+    async def start(self, stack: AsyncExitStack, port: int) -> None:
+        """Make keys, listen, and open both boxes; the stack stops everything."""
+        authority = await self.authority()
+        self._numbers = 0
+        self.isds = CountryIsds(
+            folder=self.folder / "isds",
+            authority=authority,
+            trusted=self.trusted,
+            wires=self.wires,
+            clock=self.clock,
+        )
+        keys = [await asyncio.to_thread(make_key) for _ in range(KEYS)]
+        await self.isds.start(stack, self.ids, iter(keys), port)
+        for body in self.bodies:
+            identity = await asyncio.to_thread(
+                authority.issue,
+                f"{body.folder}.example",
+                eik=body.party.identifier,
+                at=self.clock.now(),
+            )
+            files = write_keys(identity, self.folder / body.folder, body.folder, self.trusted)
+            await asyncio.to_thread(self.isds.join, body, identity.certificate_der, files)
+        you = self.isds.holders[YOUR_OFFICE.folder]
+        self.isds.simulator.people.admit_certificate(
+            you.box, await asyncio.to_thread(_der, you.keys.certificate)
+        )
+
+    def told(self) -> tuple[str, ...]:
+        """What a partner needs to know."""
+        urls = self.isds.urls
+        you = self.isds.holders[YOUR_OFFICE.folder]
+        other = self.isds.holders[PRIKLAD.folder]
+        secret = you.password_file.read_text("ascii").strip() if you.password_file else ""
+        return (
+            f"ws1              {urls.ws1}/DS/ (password), {urls.ws1}/cert/DS/ (certificate)",
+            f"ws2              {urls.ws2}/DS/, {urls.ws2}/cert/DS/ (big messages)",
+            f"Office           {PRIKLAD.party.name}, IČO {PRIKLAD.party.identifier}, "
+            f"box {other.box.box_id}",
+            f"You are          {YOUR_OFFICE.party.name}, IČO {YOUR_OFFICE.party.identifier}, "
+            f"box {you.box.box_id}",
+            f"  user, password {you.user}, {secret}",
+            f"  your key       {you.keys.key}",
+            f"  certificate    {you.keys.certificate}",
+            f"  trust          {self.trusted}",
+            f"  seals, stamps  {self.isds.seals}",
+            "Messages you send are read and answered after a moment; Ctrl-C ends it.",
+        )
+
+    async def work(self, say: Callable[[str], None]) -> None:
+        """Log in to the box where something waits, and answer it under its reference number."""
+        state, holder = self.isds.simulator.state, self.isds.holders[PRIKLAD.folder]
+        state.settle()
+        waiting = [m for m in state.received(holder.box.box_id) if m.entered_at is None]
+        if not waiting:
+            return
+        await self.clock.sleep(OFFICE_SECONDS)
+        shown = _der(holder.keys.certificate)
+        caller = self.isds.simulator.people.enter(LoginKind.CERTIFICATE, None, "", shown)
+        state.enter(caller)
+        for message in waiting:
+            self._numbers += 1
+            number = f"UP {self._numbers}/{self.clock.now().year}"
+            content = papers.pdf(f"Answer {number}")
+            file = StoredFile(
+                path=state.files.put(content),
+                size=len(content),
+                name="odpověď.pdf",
+                mime=papers.PDF,
+                meta="main",
+            )
+            told = {"dmSenderRefNumber": number}
+            if asked := message.draft.texts.get("dmSenderRefNumber"):
+                told["dmRecipientRefNumber"] = asked
+            draft = Draft(
+                recipient=message.sender, annotation=f"Odpověď {number}"[:255], texts=told
+            )
+            answer = state.submit(caller, draft, (file,))
+            say(
+                f"message {message.message_id} read: {message.draft.annotation}; "
+                f"answered by {answer.message_id} as {number}"
+            )
+
+
+def _der(certificate: Path) -> bytes:
+    return x509.load_pem_x509_certificate(certificate.read_bytes()).public_bytes(Encoding.DER)
 
 
 class MailStand(_Stand):

@@ -166,6 +166,10 @@ def envelope_of(content: PaperContent, *, environment: str, received_at: datetim
         subject=words.subject,
         comment=_remark(words),
         attention_to=words.to_hands,
+        delivered_at=content.delivered_at,
+        accepted_at=content.accepted_at,
+        sender_mark=words.sender_mark,
+        own_mark=words.recipient_mark,
         attachments=tuple(
             Attachment(
                 index=file.index,

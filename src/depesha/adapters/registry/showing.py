@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, assert_never
 
+from depesha.adapters.registry.filing import filing_view
 from depesha.adapters.registry.views import (
     AttachmentView,
     CheckView,
@@ -213,6 +214,7 @@ def message_view(
         number=number_view(message.number),
         reason=message.reason,
         envelope=None if message.envelope is None else _envelope(message.envelope, persons=persons),
+        filing=filing_view(message),
         attachments=()
         if message.envelope is None
         else attachment_views(message.envelope.attachments, arrival.contents),

@@ -141,6 +141,49 @@ class ReceiptView(View):
     network: str
 
 
+class SettlementView(View):
+    """How a received document was settled through this gateway."""
+
+    way: Literal["refused", "closed", "stopped"]
+    reason: str = Field(description="In a person's words; the journey tells when and by whom")
+
+
+class FilingView(View):
+    """What the register of filings (podací deník) holds of a document, letter by letter (FLD-01).
+
+    The retention regime, the archival selection (k) and the identifier in the digital archive (l)
+    are the registry's and the archive's own: a gateway does not know them.
+    """
+
+    serial: NumberView | None = Field(
+        description="a) the number in the registry's own order and its day; null before registration"
+    )
+    delivered_at: datetime = Field(
+        description="b) day and time of delivery, fixed at intake: the network's own where it fixes "
+        "one, else when the gateway had it"
+    )
+    delivered_by: Literal["network", "gateway"] = Field(
+        description="b) whose clock `delivered_at` is"
+    )
+    accepted_at: datetime | None = Field(
+        description="b) when it was taken out of the box there (doručení); null: not told"
+    )
+    sender: str = Field(description="c) its name; no received document is the office's own")
+    sender_identifier: str = Field(description="c) its business identifier or its box")
+    sender_reference: str = Field(description="d) the sender's own reference number")
+    sender_mark: str = Field(description="d) the sender's own file mark")
+    attachments: int = Field(description="e) number of attached files; there are no sheets")
+    subject: str = Field(description="f)")
+    attention_to: str = Field(description="g) whom the sender names; the registry charges somebody")
+    settlement: SettlementView | None = Field(
+        description="h) where it was settled through the gateway; answers are documents of their "
+        "own, with this one as `parent`"
+    )
+    pid: str = Field(description="i) unique identifier, given at intake and never changed (NUM-03)")
+    own_mark: str = Field(description="i) our file mark, where the sender names it")
+    form: Literal["digital"] = Field(default="digital", description="j)")
+
+
 class MessageView(View):
     """One message with everything a registry needs (FLD-01, FLD-02)."""
 
@@ -156,6 +199,9 @@ class MessageView(View):
     number: NumberView | None = Field(description="Ours, given by the registry (REG-04)")
     reason: str = Field(description="Why it was declined, released or ended, in a person's words")
     envelope: EnvelopeView | None = Field(description="null: it could not be read")
+    filing: FilingView | None = Field(
+        description="For the register of filings (FLD-01); null: it could not be read"
+    )
     attachments: tuple[AttachmentView, ...]
     signature: SignatureView | None
     checks: tuple[CheckView, ...]

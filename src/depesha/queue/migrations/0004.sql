@@ -25,7 +25,11 @@ CREATE INDEX entries_unfiled ON entries (row) WHERE filed = 0;
 
 -- What a clerk may know of them. Each text of an entry stands under its row times 8, plus 0 to 7;
 -- a later one holds the earlier ones, so that nothing is ever changed. Erased with the message.
-CREATE VIRTUAL TABLE words USING fts5 (terms, tokenize = 'ascii', detail = none, columnsize = 0);
+-- The lists of beginnings cost a twentieth of the space; without them "сло" merges the lists of five
+-- thousand words at each look, which takes half a second among a million documents.
+CREATE VIRTUAL TABLE words USING fts5 (
+  terms, tokenize = 'ascii', detail = none, columnsize = 0, prefix = '3 4 5 6 7 8'
+);
 
 -- How what was stored in an hour stands now. Erasing a message leaves its count: the day was so.
 CREATE TABLE entry_tallies (

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date, datetime
 
+    from depesha.schemas.ids import MessageId
     from depesha.schemas.message import NewEvidence
     from depesha.schemas.people import (
         Account,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         LockRules,
         Person,
         PersonChange,
+        Purpose,
         Right,
         Role,
         Secrets,
@@ -63,6 +65,30 @@ class Decisions(Protocol):
         self, person: Person, secrets: Secrets, what: str, now: datetime
     ) -> PersonChange:
         """Let a person change his own secrets."""
+
+    def content_opened(
+        self,
+        *,
+        login: str,
+        message: MessageId,
+        part: str,
+        purpose: Purpose,
+        ground: str,
+        at: datetime,
+    ) -> NewEvidence:
+        """Return the row of a look at content."""
+
+    def reported(
+        self,
+        *,
+        login: str,
+        report: str,
+        purpose: Purpose,
+        ground: str,
+        at: datetime,
+        message: MessageId | None = None,
+    ) -> NewEvidence:
+        """Return the row of something handed out or told."""
 
 
 class AccountDecisions(Protocol):

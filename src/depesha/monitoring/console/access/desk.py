@@ -10,7 +10,7 @@ from aiohttp import web
 from depesha.errors import ConflictError, ForbiddenError, RuleError, StorageError
 from depesha.monitoring.console.access import cookies as names
 from depesha.monitoring.console.access import totp
-from depesha.monitoring.console.access.entrance import Opened, Refused
+from depesha.monitoring.console.access.doors import Opened, Refused
 from depesha.monitoring.console.access.guard import ACCOUNT_PAGE, LOGIN_PAGE, PASSWORD_PAGE
 from depesha.monitoring.console.access.routes import Door, Handler, LocalPaths, Route
 from depesha.schemas.people import Secrets, Stage
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from depesha.monitoring.console.access.cookies import Cookies
     from depesha.monitoring.console.access.deciding import Decisions
-    from depesha.monitoring.console.access.entrance import Entrance, Present
+    from depesha.monitoring.console.access.doors import Present
+    from depesha.monitoring.console.access.entrance import Entrance
     from depesha.monitoring.console.access.pages import Pages
     from depesha.monitoring.console.access.passwords import Passwords
     from depesha.monitoring.console.access.routes import Visit
@@ -178,9 +179,10 @@ class AccessDesk:
         present, form = _there(visit), visit.form
         secrets = present.person.secrets
         new = form.get("new", "")
-        if not await self._passwords.matches(secrets.password, form.get("old", "")):
-            if await self._entrance.guessed(present, visit.address):
-                return await self.log_out(visit)
+        known = await self._entrance.knows(present, form.get("old", ""), visit.address)
+        if known is None:
+            return await self.log_out(visit)
+        if not known:
             return await self._password_page(visit, "rule.password-old")
         if fault := self._fault(new, form, present):
             return await self._password_page(visit, f"rule.{fault}")
@@ -262,7 +264,7 @@ class AccessDesk:
             return _see(ACCOUNT_PAGE)
         key = self._vault.open(secrets.totp, present.person.login)
         if totp.step_of(key, visit.form.get("code", ""), visit.now, secrets.totp_step) is None:
-            if await self._entrance.guessed(present, visit.address):
+            if await self._entrance.wrong_code(present, visit.address):
                 return await self.log_out(visit)
             return await self._account_page(visit, fault="rule.second-factor")
         bare = replace(secrets, totp=b"", totp_step=-1, recovery=())

@@ -8,22 +8,20 @@ store, one password hash, one durable row.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, tzinfo
-from enum import StrEnum
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from depesha.errors import ConflictError, RuleError, StorageError
 from depesha.monitoring.console.access import totp
 from depesha.monitoring.console.access.cookies import token_digest
+from depesha.monitoring.console.access.doors import Doors, Failure, Opened, Present, Refused
 from depesha.schemas.people import (
     EntryBar,
-    LockRules,
     Person,
     PersonChange,
     Role,
     Session,
-    SessionRules,
     Stage,
     login_of,
 )
@@ -31,11 +29,6 @@ from depesha.schemas.people import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from depesha.monitoring.console.access.attempts import Addresses
-    from depesha.monitoring.console.access.deciding import Decisions
-    from depesha.monitoring.console.access.passwords import Passwords
-    from depesha.monitoring.console.access.vault import Vault
-    from depesha.ports import Accounts, Clock, IdSource, Journal, Observer, Sessions
     from depesha.schemas.message import NewEvidence
 
 NOBODY = "-"
@@ -45,70 +38,8 @@ _TRIES = 3
 _TOUCH = timedelta(minutes=1)
 
 
-class Failure(StrEnum):
-    """Why a log-in failed, for evidence; people hear one sentence for all but the last."""
-
-    UNKNOWN = "unknown-account"
-    PASSWORD = "password"  # noqa: S105 -- a word for evidence
-    EXPIRED = "password-expired"
-    CODE = "second-factor"
-    PROVIDER = "provider"
-    ADDRESS = "too-many-from-address"
-
-
 _GUESSES = frozenset({Failure.PASSWORD, Failure.CODE})
 """Failures that are counted towards the closing of an account."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """A session was made; `token` goes to the browser and is kept nowhere."""
-
-    token: str
-    session: Session
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """No session. `wait` seconds are to pass where this address has failed too often."""
-
-    wait: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Present:
-    """Who is at the other end of a session."""
-
-    person: Person
-    session: Session
-
-    @property
-    def roles(self) -> frozenset[Role]:
-        """What the person is in this session."""
-        given = self.session.roles
-        return self.person.account.roles if given is None else given
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doors:
-    """What the entrance stands on."""
-
-    accounts: Accounts
-    sessions: Sessions
-    journal: Journal
-    decisions: Decisions
-    passwords: Passwords
-    addresses: Addresses
-    vault: Vault
-    clock: Clock
-    ids: IdSource
-    observer: Observer
-    zone: tzinfo
-    """In which a day begins (ACC-03)."""
-    rules: SessionRules
-    locks: LockRules
-    password_login: bool = True
-    """False: only the OpenID provider's log-in counts."""
 
 
 class Entrance:
@@ -223,11 +154,33 @@ class Entrance:
             present.person, Stage.WHOLE, roles=session.roles, provider=session.provider
         )
 
-    async def guessed(self, present: Present, address: str) -> bool:
-        """Count a wrong password given from within; True where the account is now closed."""
-        await self._refuse(present.person, Failure.PASSWORD, address)
-        after = await self._in.accounts.find(present.person.login)
-        return after is None or self._bar(after) is not None
+    async def knows(self, present: Present, password: str, address: str) -> bool | None:
+        """Ask somebody who is there for the password again; None where guessing closed the door.
+
+        Guesses are counted as those at the log-in are.
+        """
+        if self._closed_for(address):
+            return None
+        login = present.person.login
+        async with self._lock(login):
+            person = await self._in.accounts.find(login)
+            if person is None or self._bar(person) is not None:
+                return None
+            if await self._in.passwords.matches(person.secrets.password, password):
+                return True
+            await self._refuse(person, Failure.PASSWORD, address)
+        return None if await self._shut(login) else False
+
+    async def wrong_code(self, present: Present, address: str) -> bool:
+        """Count a wrong code given from within; True where the account is now closed."""
+        login = present.person.login
+        async with self._lock(login):
+            await self._refuse(present.person, Failure.CODE, address)
+        return await self._shut(login)
+
+    async def _shut(self, login: str) -> bool:
+        person = await self._in.accounts.find(login)
+        return person is None or self._bar(person) is not None
 
     async def sweep(self) -> int:
         """Forget sessions that have ended by time."""

@@ -22,13 +22,16 @@ from depesha.schemas.people import Action, Right
 if TYPE_CHECKING:
     from depesha.monitoring.console.access.cookies import Cookies
     from depesha.monitoring.console.access.deciding import Decisions
-    from depesha.monitoring.console.access.entrance import Entrance, Present
+    from depesha.monitoring.console.access.doors import Present
+    from depesha.monitoring.console.access.entrance import Entrance
     from depesha.monitoring.console.access.pages import Pages
-    from depesha.ports import Clock, IdSource, Journal, Observer
+    from depesha.ports import Clock, IdSource, Journal, Observer, Threads
     from depesha.schemas.people import Role
 
 FORM_BYTES = 64 * 1024
-_FIELDS = 200
+_MOST_FIELDS = 200
+_SMALL_BYTES = 4096
+"""Larger forms are read in a worker thread: the loop may not stand still."""
 _FORM_SECONDS = 20.0
 _FORM = "application/x-www-form-urlencoded"
 _SAME = frozenset({"same-origin"})
@@ -55,6 +58,7 @@ class Guard:
         pages: Pages,
         clock: Clock,
         ids: IdSource,
+        threads: Threads,
         observer: Observer,
         origin: str = "",
         second_factor_roles: frozenset[Role] = frozenset(),
@@ -68,6 +72,7 @@ class Guard:
         self._pages = pages
         self._clock = clock
         self._ids = ids
+        self._threads = threads
         self._observer = observer
         self._origin = origin
         self._second_factor_roles = second_factor_roles
@@ -115,7 +120,7 @@ class Guard:
         bound = token if present is not None else self._cookies.read(request, names.FORM)
         form: Mapping[str, str] = {}
         if route.method != "GET":
-            form = await _form(request)
+            form = await self._form(request)
             if not bound or not same(form.get(FORM_TOKEN, ""), form_token(bound)):
                 raise CrossSiteError("this form is too old, or was not ours; open the page again")
         elif present is None and not bound and route.forms:
@@ -159,6 +164,23 @@ class Guard:
             return ACCOUNT_PAGE
         return ""
 
+    async def _form(self, request: web.Request) -> dict[str, str]:
+        """Read a form within its limits; raise `RuleError` for anything else."""
+        if request.content_type != _FORM:
+            raise RuleError("a form of another kind", rule="form")
+        data = bytearray()
+        try:
+            async with asyncio.timeout(_FORM_SECONDS):
+                async for chunk in request.content.iter_any():
+                    data += chunk
+                    if len(data) > FORM_BYTES:
+                        raise RuleError("the form is too large", rule="form")
+        except TimeoutError:
+            raise RuleError("the form did not arrive in time", rule="form") from None
+        if len(data) <= _SMALL_BYTES:
+            return _fields(bytes(data))
+        return await self._threads.run(_fields, bytes(data))
+
     def _check_origin(self, request: web.Request) -> None:
         """Raise `CrossSiteError` unless the browser says that our own page asks."""
         site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
@@ -175,25 +197,17 @@ class Guard:
         return same(origin.lower(), f"{request.scheme}://{request.host}".lower())
 
 
-async def _form(request: web.Request) -> dict[str, str]:
-    """Read a form within its limits; raise `RuleError` for anything else."""
-    if request.content_type != _FORM:
-        raise RuleError("a form of another kind", rule="form")
-    data = bytearray()
+def _fields(data: bytes) -> dict[str, str]:
+    """Read the fields of a form; raise `RuleError` where they cannot be read one way only."""
     try:
-        async with asyncio.timeout(_FORM_SECONDS):
-            async for chunk in request.content.iter_any():
-                data += chunk
-                if len(data) > FORM_BYTES:
-                    raise RuleError("the form is too large", rule="form")
         fields = parse_qsl(
             data.decode("ascii"),
             keep_blank_values=True,
             strict_parsing=bool(data),
             errors="strict",
-            max_num_fields=_FIELDS,
+            max_num_fields=_MOST_FIELDS,
         )
-    except (ValueError, TimeoutError):
+    except ValueError:
         raise RuleError("the form cannot be read", rule="form") from None
     if len({name for name, _ in fields}) != len(fields):
         raise RuleError("a field is given twice", rule="form")

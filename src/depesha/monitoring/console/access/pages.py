@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from depesha.errors import DepeshaError, ForbiddenError, RuleError, UnknownMessageError
 from depesha.monitoring.console.access.wording import catalogue, load, word
-from depesha.schemas.people import Action, Right
+from depesha.schemas.people import Action, Purpose, Right
 from depesha.schemas.sentences import FALLBACK, LANGUAGES
 
 if TYPE_CHECKING:
@@ -45,7 +45,11 @@ class Pages:
             auto_reload=False,
         )
         self._templates.globals.update(
-            administration=name, static=self.static_address, Action=Action, Right=Right
+            administration=name,
+            static=self.static_address,
+            Action=Action,
+            Purpose=Purpose,
+            Right=Right,
         )
 
     async def show(

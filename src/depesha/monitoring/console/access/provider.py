@@ -9,7 +9,7 @@ from aiohttp import web
 
 from depesha.errors import RuleError, WireError
 from depesha.monitoring.console.access import cookies as names
-from depesha.monitoring.console.access.entrance import Opened, Refused
+from depesha.monitoring.console.access.doors import Opened, Refused
 from depesha.monitoring.console.access.guard import LOGIN_PAGE
 from depesha.monitoring.console.access.openid import BACK, FLOW_SECONDS
 from depesha.monitoring.console.access.routes import Door, LocalPaths, Route

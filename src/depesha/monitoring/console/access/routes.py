@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from depesha.monitoring.console.access.entrance import Present
+    from depesha.monitoring.console.access.doors import Present
 
 _NAMED = re.compile(r"\{(\w+)\}")
 _SEGMENT = r"[A-Za-z0-9._-]{1,128}"
