@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import messages, outbound, steps
+from bench import isds_big, isds_box, messages, outbound, steps
 from bench.processes import cpu_seconds, forget_peak, machine, memory, percentile, say
 from depesha.adapters.system import SystemClock, SystemIds
 from depesha.simulators.bodies import BARE, GATEWAYS
@@ -212,12 +212,22 @@ class Bench:
 async def run(options: argparse.Namespace) -> None:
     """Run everything asked for."""
     print(f"machine: {machine()}, {SystemClock().now():%Y-%m-%d}")
-    if options.only != "out":
+    if options.only in {None, "in"}:
         await inbound(options)
-    if options.only != "in":
+    if options.only in {None, "out"}:
         print()
         with tempfile.TemporaryDirectory(prefix="depesha-bench-") as name:
             await outbound.measure(Path(name), options)
+    if options.only in {None, "isds"}:
+        print()
+        await isds(options)
+
+
+async def isds(options: argparse.Namespace) -> None:
+    """Data boxes: a full box, and a big message both ways."""
+    await isds_box.run(options.messages, big_only=options.quick)
+    print()
+    await isds_big.run()
 
 
 async def inbound(options: argparse.Namespace) -> None:
@@ -263,7 +273,8 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="leave the large message and the outage out"
     )
-    parser.add_argument("--only", choices=("in", "out"), help="one way alone")
+    parser.add_argument("--only", choices=("in", "out", "isds"), help="one part alone")
+    parser.add_argument("--messages", type=int, default=10_000, help="in the data box")
     parser.add_argument("--documents", type=int, default=160, help="of a round of the way out")
     parser.add_argument("--bare-threads", type=int, default=8, help="of the bare way out")
     parser.add_argument("--waiting", type=int, default=1000, help="of the outage")

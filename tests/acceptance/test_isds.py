@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest_asyncio
@@ -13,6 +13,7 @@ import pytest_asyncio
 from depesha.adapters.isds.papers import verified
 from depesha.schemas.lifecycle import InboundState
 from depesha.schemas.outbound import SignalKind
+from depesha.schemas.proof_words import proof_word
 from depesha.simulators import papers
 from depesha.simulators.bodies import EMAIL, ISDS, PRIKLAD, VZOROV
 from depesha.simulators.demo_mail import Letterbox, Operators
@@ -21,6 +22,7 @@ from depesha.simulators.isds_quirks import Fault, FaultKind, IsdsQuirks
 from tests.support.acceptance import depesha, run
 from tests.support.boxes import Boxes, boxes, letter, today
 from tests.support.country import CLOCK
+from tests.support.reading import seen
 
 DELIVERED = ("DELIVERED", "REGISTERED")
 
@@ -92,6 +94,10 @@ async def test_s20_a_data_message_and_its_signed_answer(roads: Boxes, tmp_path: 
     assert later["settlement"] == {"way": "closed", "reason": "Vyřízeno."}
     known = {"serial": {"number": "UP 7/2026", "date": today()}, "settlement": later["settlement"]}
     assert later == at_intake | known
+    assert back.delivered_at is not None
+    page = seen(await roads.priklad.proof(answered, "cs"))
+    moment = back.delivered_at.astimezone(UTC).isoformat(" ", "seconds")[:19]
+    assert f"{proof_word('note.delivered', 'cs')} {moment}" in page.text
     await _the_papers_hold(roads, asked, came["id"], zfo, tmp_path)
     assert owners_out(await roads.vzorov.events(asked))[-1] == "done"
     assert owners_in(await roads.priklad.events(came["id"]))[0] == "the registry"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest_asyncio
 
 from depesha.schemas.steps import OutboundStep
-from depesha.simulators.bodies import IZVOR
-from tests.truth import fallback_cases, mail_cases, seos_cases, ssev_cases
+from depesha.simulators.bodies import EMAIL, ISDS, IZVOR, OFFICES
+from tests.truth import fallback_cases, faults, isds_cases, mail_cases, seos_cases, ssev_cases
 from tests.truth.case import Case
-from tests.truth.death_cases import ROADS, killed
+from tests.truth.death_cases import ISDS_ROADS, ROADS, killed
 from tests.truth.stand import Stand
 from tests.truth.table import Row
 
@@ -49,3 +49,20 @@ async def test_what_the_sender_says_is_what_the_recipient_has(stand: Stand) -> N
     found = [row for several in (*at_once, afterwards) for row in several]
     assert [row.line() for row in found if not row.good] == []
     assert stand.office.faults == []
+
+
+async def test_what_the_sender_says_is_what_lies_in_the_data_box(tmp_path: Path) -> None:
+    plain, big = ISDS_ROADS
+    chosen = (
+        one(isds_cases.cases(), "answer lost after the commit", isds_cases.PLAIN),
+        one(isds_cases.cases(), "answer cut in the middle", isds_cases.BIG),
+        one(isds_cases.cases(), "the service stores it twice"),
+        killed(plain, OutboundStep.OUTCOME_HEARD),
+        killed(big, OutboundStep.INTENT_STORED),
+        one(isds_cases.cases(), "lost answer on ISDS, then cut: asked before mail"),
+    )
+    async with Stand(tmp_path / "isds", pair=OFFICES, networks=(ISDS, EMAIL), acting=()) as stand:
+        await faults.isds_sound(stand)
+        found = await rows(stand, *chosen)
+        assert [row.line() for row in found if not row.good] == []
+        assert stand.office.faults == []

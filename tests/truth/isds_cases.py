@@ -35,9 +35,7 @@ PERMANENT = ("1214", "1232", "9005", "2010", "1999")
 """An attachment, the recipient, the message as a whole, our request; one that nobody knows."""
 
 
-def _case(
-    channel: str, fault: str, begin: Act, end: Act = faults.isds_sound, **more: object
-) -> Case:
+def _case(channel: str, fault: str, begin: Act, end: Act | None = None, **more: object) -> Case:
     made = Case(
         channel=channel,
         fault=fault,
@@ -45,9 +43,18 @@ def _case(
         recipient=PRIKLAD,
         size=LARGE if channel == BIG else SMALL,
         begin=begin,
-        end=end,
+        end=end or met_and_sound,
     )
     return replace(made, **more)  # type: ignore[arg-type]  # fields of a case
+
+
+async def met_and_sound(stand: Stand) -> None:
+    """ISDS is itself again; raise `TimeoutError` where its faults befell no call."""
+    simulator = stand.isds.simulator
+    missed = simulator.quirks.faults and not simulator.faults_met
+    await faults.isds_sound(stand)
+    if missed:
+        raise TimeoutError("no call met the fault")
 
 
 def cases() -> Iterator[Case]:
@@ -220,7 +227,7 @@ def _the_box() -> Iterator[Case]:
         "the recipient's box was closed a moment ago (5001)",
         _box(BoxState.CLOSED_ON_REQUEST),
         waits(0.0),
-        sound=_box(BoxState.ACCESSIBLE),
+        sound=both(_box(BoxState.ACCESSIBLE), _forgetful),
         ends=End.NOWHERE,
     )
     yield _case(
@@ -309,10 +316,11 @@ def _beside_mail() -> Iterator[Case]:
         misled=True,
         silent=True,
     )
+    unlisted = Fault(kind=FaultKind.ERROR, operation=LIST, times=999)
     yield case(
         "S13: lost answer on ISDS, ruled absent, delivered by mail too",
-        both(isds_fault(FaultKind.LOST, CREATE), _unlisted),
-        both(faults.cut(ISDS), waits(0.0)),
+        faults.isds(Fault(kind=FaultKind.LOST, operation=CREATE), unlisted),
+        faults.isds(Fault(kind=FaultKind.OUTAGE, operation=CREATE, times=99), unlisted),
         then=ALL_SOUND,
         by=EMAIL,
         awaits="isds unclear",
@@ -320,13 +328,6 @@ def _beside_mail() -> Iterator[Case]:
         roads=(ISDS, EMAIL),
         note="the person errs",
     )
-
-
-async def _unlisted(stand: Stand) -> None:
-    """Nobody finds it among the sent ones for a while."""
-    now = stand.isds.simulator.quirks
-    more = Fault(kind=FaultKind.ERROR, operation=LIST, times=99)
-    stand.isds.simulator.quirks = replace(now, faults=(*now.faults, more))
 
 
 ALL_SOUND = both(faults.revived(ISDS, EMAIL), faults.isds_sound, faults.mail_sound)

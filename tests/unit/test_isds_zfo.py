@@ -62,8 +62,9 @@ def test_a_good_paper_is_genuine_and_read(tmp_path: Path, form: SealForm) -> Non
     assert checked.signature_facts().finding is None
 
 
-def test_openssl_takes_the_same_paper(tmp_path: Path) -> None:
-    path = papers.seal(tmp_path)
+@pytest.mark.parametrize("form", [SealForm(), SealForm(pkcs1=True), SealForm(der=True)])
+def test_openssl_takes_the_same_paper(tmp_path: Path, form: SealForm) -> None:
+    path = papers.seal(tmp_path, form=form)
     trusted = tmp_path / "ca.pem"
     trusted.write_bytes(papers.sealer().trusted_pem)
     command = ["openssl", "cms", "-verify", "-inform", "DER", "-in", str(path), "-binary"]

@@ -1,4 +1,4 @@
-"""FLD-01: what the register of filings is offered, letter by letter; what is not known is not made up."""
+"""FLD-01: what the register of filings is offered, letter by letter, and nothing made up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from depesha.adapters.registry.openapi import document
 from depesha.adapters.registry.showing import message_view
 from depesha.adapters.registry.views import FilingView
 from depesha.schemas.envelope import DocumentReference, Envelope, RegistrationNumber
-from depesha.schemas.ids import MessageId
+from depesha.schemas.ids import Guid, MessageId
 from depesha.schemas.lifecycle import InboundState
 from depesha.schemas.message import Message
 from tests.support.registry import arrival, sentence
@@ -79,13 +79,9 @@ def test_where_the_network_fixes_no_time_the_gateways_own_counts() -> None:
     view = filed(message())
     assert (view.delivered_at, view.delivered_by, view.accepted_at) == (WHEN, "gateway", None)
     assert view.serial is None
-    bare = filed(with_envelope(message(), document=DocumentReference(guid=_guid(message()))))
-    assert bare.sender_reference == ""
-
-
-def _guid(stored: Message) -> object:
-    assert stored.envelope is not None
-    return stored.envelope.document.guid
+    assert view.attachments == 2
+    nameless = DocumentReference(guid=Guid("33333333-0000-4000-8000-000000000001"))
+    assert filed(with_envelope(message(), document=nameless)).sender_reference == ""
 
 
 @pytest.mark.parametrize(

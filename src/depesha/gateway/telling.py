@@ -78,6 +78,8 @@ def outcome_facts(answer: Answered) -> dict[str, str]:
             facts["code"] = answer.code
         case Delivered():
             facts |= {"proven": str(answer.proven).lower(), "reference": answer.reference}
+            if answer.delivered_at is not None:
+                facts["delivered_at"] = answer.delivered_at.isoformat()
             if answer.word is not None:
                 facts["status"] = str(answer.word.status)
         case Absent():

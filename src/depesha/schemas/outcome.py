@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from depesha.errors import Blame
 from depesha.schemas.answer import DocumentStatus
@@ -35,6 +35,8 @@ class Delivered:
     """What the recipient said at once, where the network lets it; may be a refusal."""
     reference: str = ""
     """The network's own name for the message, once known."""
+    delivered_at: datetime | None = None
+    """When the network itself says that it brought it to the recipient; None: it does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,8 +77,10 @@ class Country:
         program: Sequence[str] = SERVE,
         say: Callable[[str], None] = _silent,
     ) -> None:
-        """`settings` goes into every gateway's file, `own_settings` into those of the folders it
-        names, instead of the same sections of `settings`. `crowd` fills the register up to so many.
+        """`settings` goes into every gateway's file; `crowd` fills the register up to so many.
+
+        `own_settings` goes into the files of the bodies whose folders it names, instead of the
+        same sections of `settings`.
 
         With further `networks` every way to a gateway, an acting peer, SSEV or the mail server
         leads through one of `wires`; without them there are none, for speed.

@@ -14,25 +14,21 @@ from datetime import datetime
 from typing import Any, Final
 
 from depesha.ports import Clock
-from depesha.schemas.ids import Guid
 from depesha.simulators import papers
-from depesha.simulators.bodies import ISDS, PRIKLAD, VZOROV, Body
+from depesha.simulators.bodies import ISDS, PRIKLAD, VZOROV
 from depesha.simulators.country import Country
+from depesha.simulators.demo_desk import BIG_PATIENCE, Desk
 from depesha.simulators.demo_mail import openssl
 from depesha.simulators.demo_owners import owners_in, owners_out
-from depesha.simulators.demo_paper import Paper, step, way
+from depesha.simulators.demo_paper import way
 from depesha.simulators.demo_report import Action, Told, expect
-from depesha.simulators.demo_witness import PATIENCE, Witness, document_of
 from depesha.simulators.gateway_process import command
 from depesha.simulators.isds_values import Message
 from depesha.simulators.traffic import Dice
 
 BIG: Final = 60_000_000
 """Bytes of the file of the big message; over 20 MB another service takes it."""
-BIG_PATIENCE: Final = 60.0
-_PICTURE: Final = 40_960
 _MEGABYTE: Final = 1_000_000
-_STEP: Final = 0.1
 
 
 class BoxStory:
@@ -42,9 +38,11 @@ class BoxStory:
         self._country = country
         self._clock = clock
         self._dice = dice
-        self._asking = Witness(country, VZOROV, clock, language="cs")
-        self._answering = Witness(country, PRIKLAD, clock, language="cs")
-        self._question = self._paper(PRIKLAD, "Žádost o součinnost", self._number("OV"))
+        self._asking = Desk(country, VZOROV, clock=clock, dice=dice)
+        self._answering = Desk(country, PRIKLAD, clock=clock, dice=dice)
+        self._question = self._asking.paper(
+            PRIKLAD, "Žádost o součinnost", self._asking.number("OV")
+        )
         self._sent: Message
         self._arrived: dict[str, Any] = {}
         self._zfo = country.folder / "received.zfo"
@@ -73,10 +71,10 @@ class BoxStory:
 
     async def submit(self) -> Told:
         """Submit, and find the message in ISDS's own state under the number that we were told."""
-        await self._submit(self._asking, self._question)
-        shown = await self._delivered(self._asking, self._question)
-        self._sent = self._message(shown)
-        self._same_files(self._sent, self._question)
+        await self._asking.submit(self._question)
+        shown = await self._asking.delivered(self._question)
+        self._sent = self._asking.message(shown)
+        await asyncio.to_thread(self._asking.same_files, self._sent, self._question)
         reference = self._sent.draft.texts["dmSenderRefNumber"]
         expect(self._question.number in reference, f"dmSenderRefNumber is {reference}")
         dm_id = self._sent.message_id
@@ -88,11 +86,11 @@ class BoxStory:
 
     async def receive(self) -> Told:
         """Find it in the inbox: original, identifier and times are fixed."""
-        found = self._arrived = await self._inbox(self._answering, self._question)
-        await self._same_content(self._answering, found, self._question)
+        found = self._arrived = await self._answering.inbox(self._question)
+        await self._answering.same_content(found, self._question)
         zfo = await self._answering.registry.original(found["id"])
         digest = hashlib.sha256(zfo).hexdigest()
-        expect(digest in self._sealed, "the original kept is not what ISDS sealed")
+        expect(digest in self._asking.sealed, "the original kept is not what ISDS sealed")
         expect(digest == found["original_sha256"], "the message names another original")
         await asyncio.to_thread(self._zfo.write_bytes, zfo)
         filing = found["filing"]
@@ -129,7 +127,7 @@ class BoxStory:
 
     async def register(self) -> Told:
         """Give a number; it comes back as a data message, under both reference numbers."""
-        self._reference = self._number("UP")
+        self._reference = self._answering.number("UP")
         day = self._clock.now().date()
         before = self._arrived["filing"]
         registry = self._answering.registry
@@ -138,12 +136,12 @@ class BoxStory:
         expect(filing["serial"]["number"] == self._reference, f"the serial is {filing['serial']}")
         for fixed in ("pid", "delivered_at", "sender_reference"):
             expect(filing[fixed] == before[fixed], f"{fixed} changed to {filing[fixed]}")
-        shown = await self._numbered(self._asking, self._question)
+        shown = await self._asking.numbered(self._question)
         expect(
             shown["number"] == {"number": self._reference, "date": day.isoformat()},
             f"the number that came back is {shown['number']}",
         )
-        reply = self._from(PRIKLAD)[-1].draft.texts
+        reply = self._answering.sent()[-1].draft.texts
         self._refers(reply)
         return Told(
             sentence=f"{self._reference} came back by itself, in a data message with "
@@ -155,7 +153,7 @@ class BoxStory:
 
     async def answer(self) -> Told:
         """Send the answer under the number that the question was registered by."""
-        paper = self._paper(VZOROV, "Odpověď na žádost", self._reference)
+        paper = self._answering.paper(VZOROV, "Odpověď na žádost", self._reference)
         name, kind, content = paper.files[0]
         identity = self._country.authority.issue(
             "Referent Příklad", eik=PRIKLAD.party.identifier, at=self._clock.now()
@@ -164,21 +162,23 @@ class BoxStory:
         paper.files = ((name, kind, content), (f"{name}.p7s", papers.DETACHED, signature))
         parent = {"guid": self._question.guid, "number": self._question.number}
         more = {"parent": {**parent, "date": self._clock.now().date().isoformat()}}
-        await self._submit(self._answering, paper, more)
-        sent = self._message(await self._delivered(self._answering, paper))
+        await self._answering.submit(paper, more)
+        sent = self._asking.message(await self._answering.delivered(paper))
         texts = sent.draft.texts
         self._refers(texts)
         expect(self._reference in texts["dmSenderRefNumber"], f"it says {texts}")
         metas = [file.meta for file in sent.files]
         expect(metas == ["main", "signature"], f"its parts are {metas}")
-        got = await self._inbox(self._asking, paper)
-        await self._same_content(self._asking, got, paper)
+        got = await self._asking.inbox(paper)
+        await self._asking.same_content(got, paper)
         expect(got["filing"]["sender_reference"] == self._reference, f"it says {got['filing']}")
         expect(got["envelope"]["parent"]["guid"] == self._question.guid, "it answers another one")
-        expect(got["original_sha256"] in self._sealed, "the original is not what ISDS sealed")
-        given = self._number("OV")
+        expect(
+            got["original_sha256"] in self._asking.sealed, "the original is not what ISDS sealed"
+        )
+        given = self._asking.number("OV")
         await self._asking.registry.register(got["id"], given, self._clock.now().date())
-        number = (await self._numbered(self._answering, paper))["number"]["number"]
+        number = (await self._answering.numbered(paper))["number"]["number"]
         expect(number == given, f"the number that came back is {number}")
         return Told(
             sentence=f"data message {sent.message_id}: dmSenderRefNumber "
@@ -197,20 +197,20 @@ class BoxStory:
     async def proofs(self) -> Told:
         """Find the sealed papers' digests in both chains; one chain verifies offline."""
         told = {}
-        for witness, message, word, least in (
+        for desk, message, word, least in (
             (self._asking, self._question.id, ("outcome", "delivered"), 2),
             (self._answering, self._arrived["id"], ("word", "delivery-information"), 1),
         ):
-            rows = await witness.registry.events(message)
+            rows = await desk.registry.events(message)
             facts = [row["body"]["facts"] for row in rows]
             papers_there = {one.get("original") for one in facts if word in one.items()}
-            kept = papers_there & self._sealed
-            expect(len(kept) >= least, f"{len(kept)} papers of ISDS at {witness.party.name}")
-            told[witness.party.name] = len(kept)
+            kept = papers_there & self._asking.sealed
+            expect(len(kept) >= least, f"{len(kept)} papers of ISDS at {desk.party.name}")
+            told[desk.party.name] = len(kept)
         pack = self._country.folder / "evidence.isds.json"
         content = await self._answering.registry.evidence(self._arrived["id"])
         await asyncio.to_thread(pack.write_bytes, content)
-        key = str(self._answering.gateway.seal_key)
+        key = str(self._answering.witness.gateway.seal_key)
         report = json.loads(await command("evidence", "verify", str(pack), "--key", key, "--json"))
         expect(report["trusted"] is True, "the seals are not of the expected key")
         kinds = [row["kind"] for row in report["rows"]]
@@ -237,120 +237,23 @@ class BoxStory:
         begun = self._clock.monotonic()
         picture = self._dice.bytes(_MEGABYTE) * (BIG // _MEGABYTE)
         content = await asyncio.to_thread(papers.pdf, "Plan of the village", picture)
-        paper = self._paper(PRIKLAD, "Územní plán", self._number("OV"))
+        paper = self._asking.paper(PRIKLAD, "Územní plán", self._asking.number("OV"))
         paper.files = (("plán.pdf", papers.PDF, content),)
-        await self._submit(self._asking, paper)
-        shown = await self._delivered(self._asking, paper, BIG_PATIENCE)
-        sent = self._message(shown)
+        await self._asking.submit(paper)
+        shown = await self._asking.delivered(paper, BIG_PATIENCE)
+        sent = self._asking.message(shown)
         expect(sent.big, "it went as an ordinary message")
-        got = await self._inbox(self._answering, paper, BIG_PATIENCE)
-        await self._same_content(self._answering, got, paper)
-        expect(got["original_sha256"] in self._sealed, "the original is not what ISDS sealed")
+        got = await self._answering.inbox(paper, BIG_PATIENCE)
+        await self._answering.same_content(got, paper)
+        expect(
+            got["original_sha256"] in self._asking.sealed, "the original is not what ISDS sealed"
+        )
         took = self._clock.monotonic() - begun
         return Told(
             sentence=f"{way(shown)}; data message {sent.message_id}, {len(content):,} bytes there "
             f"byte for byte after {took:.1f} s; its ZFO has {got['original_size']:,} bytes",
             facts={"dm_id": sent.message_id, "bytes": len(content)},
         )
-
-    # --- what steps share ---------------------------------------------------------------------
-
-    @property
-    def _sealed(self) -> set[str]:
-        """SHA-256 of every genuine paper that ISDS gave out."""
-        return self._country.isds.simulator.state.sealed
-
-    def _number(self, office: str) -> str:
-        return f"{office} {1 + self._dice.below(999)}/{self._clock.now().year}"
-
-    def _paper(self, recipient: Body, subject: str, number: str) -> Paper:
-        picture = papers.pdf(f"Document {number}", self._dice.bytes(_PICTURE))
-        return Paper(
-            recipient=recipient,
-            subject=subject,
-            guid=Guid(self._dice.guid()),
-            number=number,
-            files=(
-                ("dopis.pdf", papers.PDF, picture),
-                ("příloha.docx", papers.DOCX, papers.docx(subject, "Smyšlený dokument.")),
-            ),
-        )
-
-    async def _submit(
-        self, witness: Witness, paper: Paper, more: Mapping[str, Any] | None = None
-    ) -> None:
-        signed = any(kind == papers.DETACHED for _, kind, _ in paper.files)
-        words = {
-            "recipient": {"identifier": paper.recipient.party.identifier},
-            "document": {
-                "guid": paper.guid,
-                "number": paper.number,
-                "date": self._clock.now().date().isoformat(),
-            },
-            "kind": "Dopis",
-            "subject": paper.subject,
-            "scan_instead": "" if signed else "Podepsáno na papíře, odesílá se kopie.",
-            **(more or {}),
-        }
-        taken = await witness.registry.submit(
-            words, paper.files, key=paper.guid, seconds=BIG_PATIENCE
-        )
-        paper.id = taken["id"]
-
-    async def _delivered(
-        self, witness: Witness, paper: Paper, patience: float = PATIENCE
-    ) -> dict[str, Any]:
-        """Wait until ISDS itself says that it lies in the box."""
-        return await self._stands(witness, paper, ("DELIVERED", "REGISTERED"), patience)
-
-    async def _numbered(self, witness: Witness, paper: Paper) -> dict[str, Any]:
-        return await self._stands(witness, paper, ("REGISTERED",), PATIENCE)
-
-    async def _stands(
-        self, witness: Witness, paper: Paper, states: tuple[str, ...], patience: float
-    ) -> dict[str, Any]:
-        until = self._clock.monotonic() + patience
-        while True:
-            found = await witness.registry.show(paper.id)
-            if found["state"] in states:
-                expect(found["network"] == ISDS, f"it went by {way(found)}")
-                return found
-            expect(
-                self._clock.monotonic() < until,
-                f"the document is still {found['state']} ({way(found)}): {step(found)}",
-            )
-            await self._clock.sleep(_STEP)
-
-    def _message(self, shown: Mapping[str, Any]) -> Message:
-        """Return the message in ISDS's own state that the sender believes to be its own."""
-        return self._country.isds.simulator.state.messages[shown["attempts"][-1]["reference"]]
-
-    def _from(self, body: Body) -> list[Message]:
-        isds = self._country.isds
-        return isds.simulator.state.sent(isds.box(body))
-
-    @staticmethod
-    def _same_files(sent: Message, paper: Paper) -> None:
-        there = [hashlib.sha256(file.path.read_bytes()).hexdigest() for file in sent.files]
-        expect(there == paper.digests, "the files in ISDS are other bytes")
-
-    async def _inbox(
-        self, witness: Witness, paper: Paper, patience: float = PATIENCE
-    ) -> dict[str, Any]:
-        """Find a document once in an inbox."""
-        until = self._clock.monotonic() + patience
-        while not (found := await witness.waiting({paper.guid})):
-            expect(self._clock.monotonic() < until, "the recipient's inbox has no such document")
-            await self._clock.sleep(_STEP)
-        expect(len(found) == 1, f"the recipient has it {len(found)} times")
-        expect(document_of(found[0]) == paper.guid, "it has another identity there")
-        return found[0]
-
-    @staticmethod
-    async def _same_content(witness: Witness, found: Mapping[str, Any], paper: Paper) -> None:
-        for index, (name, _, content) in enumerate(paper.files, 1):
-            got = await witness.registry.attachment(found["id"], index)
-            expect(got == content, f"{name} came as other bytes")
 
 
 def _apart(one: datetime, other: datetime) -> float:

@@ -118,6 +118,7 @@ class IsdsOddity:
     def __init__(self, quirks: IsdsQuirks) -> None:
         self._quirks = quirks
         self._met: Counter[int] = Counter()
+        self._used = 0
         self._lock = threading.Lock()
 
     @property
@@ -129,6 +130,12 @@ class IsdsOddity:
     def quirks(self, quirks: IsdsQuirks) -> None:
         self._quirks = quirks
         self._met.clear()
+        self._used = 0
+
+    @property
+    def used(self) -> int:
+        """How many calls a fault befell, since the quirks were set."""
+        return self._used
 
     def spend(self, operation: str, *kinds: FaultKind) -> Fault | None:
         """Use one fault of these kinds for this call, or None where none is left."""
@@ -138,5 +145,6 @@ class IsdsOddity:
                     continue
                 self._met[number] += 1
                 if fault.skip < self._met[number] <= fault.skip + fault.times:
+                    self._used += 1
                     return fault
         return None

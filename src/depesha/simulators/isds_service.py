@@ -115,6 +115,11 @@ class IsdsSimulator:
         self._oddity.quirks = quirks
 
     @property
+    def faults_met(self) -> int:
+        """How many calls a fault befell, since the quirks were set."""
+        return self._oddity.used
+
+    @property
     def calls(self) -> Counter[str]:
         """How often each operation was asked for."""
         return self._soap.calls

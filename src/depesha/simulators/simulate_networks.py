@@ -1,7 +1,7 @@
 """`depesha simulate ssev`, `isds` and `email`: stand-ins for partners who try their own software.
 
-The partner gets a profile, a data box or a mailbox with keys; the other administration opens what it is sent
-and tells so.
+The partner gets a profile, a data box or a mailbox with keys; the other administration opens what
+it is sent and tells so.
 """
 
 from __future__ import annotations
@@ -14,15 +14,12 @@ from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from depesha.ports import Clock, IdSource
 from depesha.schemas.envelope import Party
 from depesha.simulators import papers
 from depesha.simulators.authority import Authority, make_key
 from depesha.simulators.bodies import EMAIL, ISDS, IZVOR, NETWORKS, PRIKLAD, SSEV, Body
-from depesha.simulators.country_isds import KEYS, CountryIsds
+from depesha.simulators.country_isds import KEYS, CountryIsds, Holder
 from depesha.simulators.country_mail import CountryMail
 from depesha.simulators.country_ssev import CountrySsev
 from depesha.simulators.interrupting import interruptible
@@ -48,7 +45,12 @@ async def simulate_network(
     ids: IdSource,
 ) -> int:
     """Run until Ctrl-C or SIGTERM; SOAP, or handing in mail, is on `port` (0: a free one)."""
-    stand = {SSEV: SsevStand, ISDS: IsdsStand, EMAIL: MailStand}[network]
+    stands: dict[str, type[SsevStand | IsdsStand | MailStand]] = {
+        SSEV: SsevStand,
+        ISDS: IsdsStand,
+        EMAIL: MailStand,
+    }
+    stand = stands[network]
     with interruptible() as interrupted:
         try:
             async with AsyncExitStack() as stack:
@@ -165,6 +167,7 @@ class IsdsStand(_Stand):
         )
         keys = [await asyncio.to_thread(make_key) for _ in range(KEYS)]
         await self.isds.start(stack, self.ids, iter(keys), port)
+        self._shown: dict[str, bytes] = {}
         for body in self.bodies:
             identity = await asyncio.to_thread(
                 authority.issue,
@@ -173,11 +176,10 @@ class IsdsStand(_Stand):
                 at=self.clock.now(),
             )
             files = write_keys(identity, self.folder / body.folder, body.folder, self.trusted)
+            self._shown[body.folder] = identity.certificate_der
             await asyncio.to_thread(self.isds.join, body, identity.certificate_der, files)
         you = self.isds.holders[YOUR_OFFICE.folder]
-        self.isds.simulator.people.admit_certificate(
-            you.box, await asyncio.to_thread(_der, you.keys.certificate)
-        )
+        self.isds.simulator.people.admit_certificate(you.box, self._shown[YOUR_OFFICE.folder])
 
     def told(self) -> tuple[str, ...]:
         """What a partner needs to know."""
@@ -188,10 +190,8 @@ class IsdsStand(_Stand):
         return (
             f"ws1              {urls.ws1}/DS/ (password), {urls.ws1}/cert/DS/ (certificate)",
             f"ws2              {urls.ws2}/DS/, {urls.ws2}/cert/DS/ (big messages)",
-            f"Office           {PRIKLAD.party.name}, IČO {PRIKLAD.party.identifier}, "
-            f"box {other.box.box_id}",
-            f"You are          {YOUR_OFFICE.party.name}, IČO {YOUR_OFFICE.party.identifier}, "
-            f"box {you.box.box_id}",
+            f"Office           {_named(other)}",
+            f"You are          {_named(you)}",
             f"  user, password {you.user}, {secret}",
             f"  your key       {you.keys.key}",
             f"  certificate    {you.keys.certificate}",
@@ -208,7 +208,7 @@ class IsdsStand(_Stand):
         if not waiting:
             return
         await self.clock.sleep(OFFICE_SECONDS)
-        shown = _der(holder.keys.certificate)
+        shown = self._shown[PRIKLAD.folder]
         caller = self.isds.simulator.people.enter(LoginKind.CERTIFICATE, None, "", shown)
         state.enter(caller)
         for message in waiting:
@@ -235,8 +235,9 @@ class IsdsStand(_Stand):
             )
 
 
-def _der(certificate: Path) -> bytes:
-    return x509.load_pem_x509_certificate(certificate.read_bytes()).public_bytes(Encoding.DER)
+def _named(holder: Holder) -> str:
+    party = holder.body.party
+    return f"{party.name}, IČO {party.identifier}, box {holder.box.box_id}"
 
 
 class MailStand(_Stand):

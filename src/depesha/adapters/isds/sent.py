@@ -48,6 +48,8 @@ class SentState:
     standing: Standing
     delivered: bool
     """In law, by the kind of the recipient's box (facts 10)."""
+    delivered_at: datetime | None
+    """When it lay in the box, by the clock of ISDS."""
     receipt: bytes
     """Canonical JSON: state, times, events; no word of the message."""
 
@@ -60,7 +62,12 @@ class SentState:
         if self.standing is Standing.UNDELIVERABLE:
             public = "the recipient's data box was made inaccessible"
             return Refused(code=outcomes.UNDELIVERABLE, public=public, receipt=self.receipt)
-        return Delivered(receipt=self.receipt, proven=self.delivered, reference=self.dm_id)
+        return Delivered(
+            receipt=self.receipt,
+            proven=self.delivered,
+            reference=self.dm_id,
+            delivered_at=self.delivered_at,
+        )
 
 
 class SentMessages:
@@ -119,6 +126,7 @@ class SentMessages:
             state=told.state,
             standing=standing,
             delivered=standing.delivered_to(authority=authority),
+            delivered_at=told.delivered_at,
             receipt=canonical(
                 {
                     "dm_id": words.dm_id,

@@ -79,6 +79,8 @@ class Writer:
         network = row.facts.get("network", "")
         facts = (row.facts.get(name, "") for name in ("outcome", "status", "code"))
         told = [name_of("network", network, self.language), *facts]
+        if delivered := row.facts.get("delivered_at"):
+            told.append(f"{self.word('note.delivered')} {second(str(delivered))}")
         words = " · ".join(str(one) for one in told if one)
         return joined(self.word(f"event.{row.kind}"), "\n", said(words))
 

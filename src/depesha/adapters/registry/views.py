@@ -156,11 +156,11 @@ class FilingView(View):
     """
 
     serial: NumberView | None = Field(
-        description="a) the number in the registry's own order and its day; null before registration"
+        description="a) the number in the registry's own order; null before registration"
     )
     delivered_at: datetime = Field(
-        description="b) day and time of delivery, fixed at intake: the network's own where it fixes "
-        "one, else when the gateway had it"
+        description="b) time of delivery, fixed at intake: the network's own where it fixes one, "
+        "else when the gateway had it"
     )
     delivered_by: Literal["network", "gateway"] = Field(
         description="b) whose clock `delivered_at` is"
