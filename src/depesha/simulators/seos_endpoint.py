@@ -109,6 +109,8 @@ class Endpoint:
         quirks = self._oddity.quirks
         if quirks.slow_answer_seconds:
             await self._clock.sleep(quirks.slow_answer_seconds)
+            if self._oddity.quirks is not quirks:  # those set meanwhile are for later calls
+                return _soap(envelope, 200)
         if self._spend("lost_answers"):
             return _closed(request)
         if self._spend("http_500_after"):
