@@ -19,7 +19,7 @@ from depesha.schemas.steps import AnyStep
 
 ORDERS = "CRASH_ORDERS"
 """Names the folder where orders may lie at any time: a file `STEP` that holds n, for the nth time
-from now on. A relative name is one beside the settings file: so each gateway has orders of its own."""
+from now on. A relative name is one beside the settings file: each gateway has its own orders."""
 
 
 class KillAt:

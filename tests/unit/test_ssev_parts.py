@@ -28,8 +28,8 @@ from depesha.adapters.ssev.payload import load_payload, payload_bytes, payload_o
 from depesha.adapters.ssev.problems import Problem, SsevError
 from depesha.adapters.ssev.replying import SsevReply, load_letter
 from depesha.adapters.ssev.settings import SsevSettings
-from depesha.adapters.statefile import StateFile
 from depesha.adapters.ssev.values import OpenedMessage, Row, StoredFile
+from depesha.adapters.statefile import StateFile
 from depesha.errors import (
     Blame,
     BrokenOffError,
