@@ -18,7 +18,7 @@ from tests.truth import faults
 from tests.truth.case import Act, Case, End
 from tests.truth.faults import MIDWAY, SLOWLY, both, isds_fault, waits
 from tests.truth.settings import ISDS_UP_TO, SLOWER
-from tests.truth.stand import Stand
+from tests.truth.stand import PAUSE, Stand
 
 SMALL, LARGE = 4096, ISDS_UP_TO + 16 * 1024
 REALLY_LARGE = 21_000_000
@@ -31,6 +31,8 @@ TEMPORARY = ("9999", "9502", "3009", "2207", "3999")
 """Inside, no time stamps, too many at once, later; a code that nobody knows."""
 PERSONS = ("1004", "2202")
 """Not permitted, service switched off: tried again later, and an operator is told."""
+MEETING = 10.0
+"""Seconds within which some call must meet a fault."""
 PERMANENT = ("1214", "1232", "9005", "2010", "1999")
 """An attachment, the recipient, the message as a whole, our request; one that nobody knows."""
 
@@ -49,12 +51,15 @@ def _case(channel: str, fault: str, begin: Act, end: Act | None = None, **more: 
 
 
 async def met_and_sound(stand: Stand) -> None:
-    """ISDS is itself again; raise `TimeoutError` where its faults befell no call."""
+    """ISDS is itself again, once a call met its faults; raise `TimeoutError` where none does."""
     simulator = stand.isds.simulator
-    missed = simulator.quirks.faults and not simulator.faults_met
+    until = stand.clock.monotonic() + MEETING
+    while simulator.quirks.faults and not simulator.faults_met:
+        if stand.clock.monotonic() > until:
+            await faults.isds_sound(stand)
+            raise TimeoutError("no call met the fault")
+        await stand.clock.sleep(PAUSE)
     await faults.isds_sound(stand)
-    if missed:
-        raise TimeoutError("no call met the fault")
 
 
 def cases() -> Iterator[Case]:

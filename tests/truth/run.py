@@ -112,7 +112,7 @@ PARTS = {
     "isds": Run.isds,
     "isds-deaths": Run.isds_killings,
 }
-LANES = (("networks",), ("deaths", "isds-deaths"), ("isds",))
+LANES = (("networks", "isds-deaths"), ("deaths",), ("isds",))
 """Parts that follow one another, beside others."""
 
 

@@ -38,8 +38,11 @@ class Gate:
     ) -> web.StreamResponse:
         """Return the answer, or what is left of it, once the work is done."""
         oddity, done = self._oddity, answer.status == 200  # noqa: PLR2004 -- OK
-        if oddity.quirks.slow_seconds and oddity.concerns(operation):
-            await self._clock.sleep(oddity.quirks.slow_seconds)
+        quirks = oddity.quirks
+        if quirks.slow_seconds and oddity.concerns(operation):
+            await self._clock.sleep(quirks.slow_seconds)
+            if oddity.quirks is not quirks:  # those set meanwhile are for later calls
+                return answer
         if oddity.spend("unanswered", operation) or (done and self._loses(operation)):
             abort(request)
             return web.Response()
