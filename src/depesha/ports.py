@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO, ParamSpec, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -595,6 +595,23 @@ class Sessions(Protocol):
 
     async def sweep(self, seen_before: datetime, now: datetime) -> int:
         """Remove what has ended by time; return how many. Safe to repeat."""
+
+
+class Notebook(Protocol):
+    """Small things that people set and the gateway heeds, by area and key: pauses, who took what.
+
+    Nothing that a document needs to be whole. A value has at most 64 KiB, an area a few thousand
+    keys. Raises `StorageError`; `RuleError` for a value that is too long.
+    """
+
+    async def read(self, area: str) -> Mapping[str, bytes]:
+        """Return everything noted in an area, by key."""
+
+    async def write(self, area: str, key: str, value: bytes | None, evidence: NewEvidence) -> None:
+        """Note a value, or None to remove it, with its evidence, in one transaction. Repeatable."""
+
+    async def add(self, area: str, key: str, value: bytes, evidence: NewEvidence) -> bool:
+        """Note it where nothing stands yet; False, and no evidence, where something does."""
 
 
 # --- the world ------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from depesha.adapters.memory.blobs import MemoryBlobs
 from depesha.adapters.memory.journal import MemoryJournal
+from depesha.adapters.memory.notebook import MemoryNotebook
 from depesha.adapters.memory.outbound import MemoryOutbound
 from depesha.adapters.memory.overview import MemoryOverview
 from depesha.adapters.memory.quarantine import MemoryQuarantine
@@ -24,6 +25,7 @@ from depesha.ports import (
     IdSource,
     Journal,
     MessageStore,
+    Notebook,
     OutboundStore,
     Overview,
     Quarantine,
@@ -71,6 +73,7 @@ class Body:
     blobs: BlobStore
     quarantine: Quarantine
     overview: Overview
+    notebook: Notebook
     clock: HandClock
 
 
@@ -89,6 +92,7 @@ async def body(kind: str, folder: Path) -> AsyncIterator[Body]:
             blobs=blobs,
             quarantine=sealed,
             overview=MemoryOverview(state, clock, quarantine=sealed, networks=NETWORKS),
+            notebook=MemoryNotebook(state),
             clock=clock,
         )
         return
@@ -101,6 +105,7 @@ async def body(kind: str, folder: Path) -> AsyncIterator[Body]:
             blobs=memory.blobs,
             quarantine=memory.quarantine,
             overview=memory.overview,
+            notebook=memory.notebook,
             clock=clock,
         )
 

@@ -14,6 +14,7 @@ from depesha.queue.bell import Bell
 from depesha.queue.blobs import FileBlobs
 from depesha.queue.db import Database
 from depesha.queue.journal import SqliteJournal
+from depesha.queue.notebook import SqliteNotebook
 from depesha.queue.outbound import SqliteOutbound
 from depesha.queue.overview import SqliteOverview
 from depesha.queue.people import SqliteAccounts, SqliteSessions
@@ -41,6 +42,7 @@ class Memory:
     overview: SqliteOverview
     accounts: SqliteAccounts
     sessions: SqliteSessions
+    notebook: SqliteNotebook
 
     async def close(self) -> None:
         """Finish what waits and let go of the folder. Closing twice is safe."""
@@ -101,4 +103,5 @@ async def open_memory(
         ),
         accounts=SqliteAccounts(db),
         sessions=SqliteSessions(db),
+        notebook=SqliteNotebook(db),
     )

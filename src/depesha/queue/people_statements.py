@@ -21,3 +21,9 @@ END_SESSIONS = "DELETE FROM sessions WHERE login = ?"
 SESSIONS_OF = f"{_SESSION} WHERE login = ?"
 SWEEP_ENDED = "DELETE FROM sessions WHERE ends_at <= ?"
 SWEEP_UNSEEN = "DELETE FROM sessions WHERE seen_at <= ?"
+
+NOTES = "SELECT key, value FROM notes WHERE area = ? ORDER BY key"
+WRITE_NOTE = """INSERT INTO notes VALUES (?, ?, ?)
+  ON CONFLICT (area, key) DO UPDATE SET value = excluded.value"""
+ADD_NOTE = "INSERT OR IGNORE INTO notes VALUES (?, ?, ?)"
+DROP_NOTE = "DELETE FROM notes WHERE area = ? AND key = ?"

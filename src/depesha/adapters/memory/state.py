@@ -60,6 +60,7 @@ class MemoryState:
     health: dict[tuple[str, str], ChannelHealth] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)
     sessions: dict[Digest, Session] = field(default_factory=dict)
+    notes: dict[tuple[str, str], bytes] = field(default_factory=dict)
     tasks: dict[int, Task] = field(default_factory=dict)
     evidence: list[tuple[EvidenceRecord, bytes]] = field(default_factory=list)
     seals: list[Seal] = field(default_factory=list)
