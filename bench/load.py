@@ -103,6 +103,8 @@ def _more(connection: ssl.SSLSocket) -> bytes:
 
 
 def _word(answer: bytes) -> str:
+    if b"MDN-sent-automatically; processed\r\n" in answer:
+        return "processed"  # an AS2 receipt (RFC 4130, 7.4.3), of the side-by-side bench
     for word in (b"DS_WAIT_REGISTRATION", b"DS_ALREADY_RECEIVED", b"DS_REJECTED", b"MSG_Error"):
         if word in answer:
             return word.decode()

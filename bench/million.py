@@ -28,6 +28,7 @@ from depesha.queue.db import FILE_NAME
 from depesha.queue.lane import Transaction
 from depesha.queue.opening import Memory, open_memory
 from depesha.queue.overview_lines import document_of
+from depesha.queue.sqlite_lane import SqliteTransaction
 from depesha.schemas.ids import Digest, MessageId
 from depesha.schemas.journal import SealKey
 from depesha.schemas.lifecycle import InboundState
@@ -78,7 +79,7 @@ def _fill(path: Path, count: int) -> None:
     connection = apsw.Connection(str(path))
     for setting in _FAST:
         connection.execute(setting).fetchall()
-    transaction = Transaction(connection)
+    transaction = SqliteTransaction(connection)
     maker = Maker(datetime.now(UTC), count)
     for first in range(0, count, _BATCH):
         transaction.run("BEGIN")

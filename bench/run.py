@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import isds_big, isds_box, messages, outbound, steps
+from bench.peers import run as peers
 from bench.processes import cpu_seconds, forget_peak, machine, memory, percentile, say
 from depesha.adapters.system import SystemClock, SystemIds
 from depesha.simulators.bodies import BARE, GATEWAYS
@@ -221,6 +222,9 @@ async def run(options: argparse.Namespace) -> None:
     if options.only in {None, "isds"}:
         print()
         await isds(options)
+    if options.only in {None, "peers"}:
+        print()
+        await peers.run(options)
 
 
 async def isds(options: argparse.Namespace) -> None:
@@ -273,11 +277,12 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="leave the large message and the outage out"
     )
-    parser.add_argument("--only", choices=("in", "out", "isds"), help="one part alone")
+    parser.add_argument("--only", choices=("in", "out", "isds", "peers"), help="one part alone")
     parser.add_argument("--messages", type=int, default=10_000, help="in the data box")
     parser.add_argument("--documents", type=int, default=160, help="of a round of the way out")
     parser.add_argument("--bare-threads", type=int, default=8, help="of the bare way out")
     parser.add_argument("--waiting", type=int, default=1000, help="of the outage")
+    parser.add_argument("--peer-workers", type=int, default=5, help="of gunicorn: 2 × cores + 1")
     options = parser.parse_args()
     asyncio.run(run(options))
 

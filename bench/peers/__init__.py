@@ -1,0 +1,1 @@
+"""Comparable systems doing the same work beside ours, in one run."""
