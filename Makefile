@@ -8,7 +8,7 @@ export PYTHONPATH := .
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 
-.PHONY: help setup demo test lint format lock example bench crash truth chaos attack fuzz properties clean
+.PHONY: help setup demo test lint format lock example bench crash truth chaos torture attack fuzz properties clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
@@ -48,6 +48,9 @@ crash: setup ## kill the gateway at every committed step and between them
 
 chaos: setup ## random documents under random faults and deaths; N=1000 SEED=7
 	@$(BIN)/python -m tests.chaos.run --number $(or $(N),1000) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+torture: setup ## an hour of kills, full disks, shifted clocks; ARGS="--minutes 3 --seed 7"
+	@$(BIN)/python -m tests.torture.run $(ARGS)
 
 truth: setup ## the sender's word against what the recipient has: each channel, each fault, each death
 	@$(BIN)/python -m tests.truth.run $(ARGS)

@@ -28,7 +28,7 @@ from tests.truth.keeper import ended
 from tests.truth.stand import Stand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
 TRIES: Final = [0.5, 1.0, 2.0, *([3.0] * 60)]
 """Waits that are never used up within a run."""
@@ -88,6 +88,11 @@ class Outcome:
 class Field:
     """`async with Field(plan, folder, say) as field`, then `play` once."""
 
+    settings: Mapping[str, Mapping[str, object]] = SETTINGS
+    own_settings: Mapping[str, Mapping[str, Mapping[str, object]]] = {}
+    """Of single gateways, by the body's folder."""
+    patience = PATIENCE
+
     def __init__(self, plan: Plan, folder: Path, say: Callable[[str], None]) -> None:
         self.plan = plan
         self.land = LANDS[plan.land]
@@ -114,7 +119,8 @@ class Field:
             pair=land.pair,
             networks=land.networks,
             acting=land.acting,
-            settings=SETTINGS,
+            settings=self.settings,
+            own_settings=self.own_settings,
         )
         self.stand = await self._stack.enter_async_context(stand)
         country = stand.country
@@ -157,14 +163,13 @@ class Field:
 
     async def play(self) -> Outcome:
         """Hand everything in under all the faults, wait, compare."""
-        clerks = Clerks(
-            self.clients, self.stand.clock, self.weather.handed_in, self.watch.unfinished
-        )
+        clerks = Clerks(self.clients, self.stand.clock, self.weather.handed_in, self.unfinished)
         progress = asyncio.create_task(self._progress(clerks))
         try:
             await clerks.work(self.plan.documents)
             self.say("everything is handed in")
             await self.weather.over()
+            await self.calm()
             self.say("the faults have ended")
             for keeper in (self.stand.a, self.stand.b):
                 await keeper.up()
@@ -195,6 +200,13 @@ class Field:
             journals=journals,
         )
 
+    def unfinished(self) -> int:
+        """How many documents are on their way; clerks wait while there are many."""
+        return self.watch.unfinished()
+
+    async def calm(self) -> None:
+        """Wait for the end of whatever else befalls the country."""
+
     async def _progress(self, clerks: Clerks) -> None:
         while True:
             await asyncio.sleep(PROGRESS)
@@ -207,7 +219,7 @@ class Field:
 
     async def _settle(self) -> list[str]:
         """Wait until nothing is awaited any more; return what is, where that takes too long."""
-        until = self.stand.clock.monotonic() + PATIENCE
+        until = self.stand.clock.monotonic() + self.patience
         documents = self.plan.documents
         while True:
             await self.watch.look()

@@ -110,12 +110,13 @@ class Plan:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def make_plan(number: int, seed: int, land: Land = BULGARIA) -> Plan:
+def make_plan(number: int, seed: int, land: Land = BULGARIA, *, deaths: bool = True) -> Plan:
     """Draw the plan of a run with so many documents, all in one land."""
     chance = Random(seed)  # noqa: S311 - chance that can be had again
     documents = tuple(_document(chance, n, land) for n in range(1, number + 1))
     events = [draw_fault(chance, number, land) for _ in range(max(6, number // PER_FAULT))]
-    events += [draw_death(chance, number, land) for _ in range(max(3, number // PER_DEATH))]
+    if deaths:
+        events += [draw_death(chance, number, land) for _ in range(max(3, number // PER_DEATH))]
     events.sort(key=lambda one: (one.after, one.wait))
     return Plan(seed=seed, land=land.name, documents=documents, events=tuple(events))
 

@@ -37,6 +37,8 @@ class Weather:
     def __init__(self, stand: Stand, events: tuple[Event, ...]) -> None:
         self.befell: Counter[str] = Counter()
         """Faults and orders to die, by kind."""
+        self.answered = 0
+        """Documents that were handed in and answered."""
         self._stand = stand
         self._events = list(events)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -44,6 +46,7 @@ class Weather:
 
     def handed_in(self, count: int) -> None:
         """So many documents were handed in: what was planned for now begins."""
+        self.answered = count
         while self._events and self._events[0].after <= count:
             self._tasks.append(asyncio.create_task(self._befall(self._events.pop(0))))
 

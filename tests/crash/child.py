@@ -1,6 +1,7 @@
 """A gateway that kills itself at one step: takes `-c SETTINGS`, as `depesha serve` does.
 
-What it runs is the product as it is; only its checkpoint is another one. Started as a file by
+What it runs is the product as it is; only its checkpoint is another one, and its clock may be
+shifted. Started as a file by
 its path, so it imports nothing of the tests.
 """
 
@@ -11,8 +12,10 @@ import asyncio
 import os
 import signal
 import threading
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from depesha.adapters.system import SystemClock
 from depesha.app import serve
 from depesha.config import load
 from depesha.schemas.steps import AnyStep
@@ -47,6 +50,25 @@ class KillAt:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+class ShiftedClock(SystemClock):
+    """The machine's clock, as many seconds off as the file `CLOCK` among the orders says."""
+
+    def __init__(self, orders: Path) -> None:
+        self._place = orders / "CLOCK"
+        self._looked = 0.0
+        self._shift = timedelta()
+
+    def now(self) -> datetime:
+        """Wall time, looked up anew twenty times a second."""
+        if self.monotonic() > self._looked + 0.05:
+            self._looked = self.monotonic()
+            try:
+                self._shift = timedelta(seconds=int(self._place.read_text("ascii")))
+            except FileNotFoundError:
+                self._shift = timedelta()
+        return super().now() + self._shift
+
+
 def place_order(orders: Path, step: AnyStep, times: int = 1) -> None:
     """Order the death; whoever looks sees a whole order or none."""
     beside = orders / f"{step}.new"
@@ -60,7 +82,7 @@ def main() -> None:
     parser.add_argument("-c", type=Path, required=True, dest="settings")
     path = parser.parse_args().settings
     orders = path.parent / os.environ[ORDERS]
-    asyncio.run(serve(load(path), KillAt(orders)))
+    asyncio.run(serve(load(path), KillAt(orders), ShiftedClock(orders)))
 
 
 if __name__ == "__main__":

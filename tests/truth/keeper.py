@@ -18,6 +18,8 @@ from depesha.simulators.gateway_process import GatewayProcess
 from tests.crash.child import place_order
 
 LOOK = 0.03
+PAUSE = 0.5
+"""Before a gateway that ended by itself is started again."""
 PATIENCE = 60.0
 
 
@@ -40,7 +42,9 @@ class Keeper:
     def __init__(self, gateway: GatewayProcess, orders: Path, clock: Clock) -> None:
         self.gateway = gateway
         self.deaths: list[Death] = []
-        self._orders = orders
+        self.orders = orders
+        self.forgiving = False
+        """True while it may end by itself: on a full disk it cannot start."""
         self._clock = clock
         self._up = asyncio.Event()
         self._running = True
@@ -48,7 +52,7 @@ class Keeper:
 
     def start(self) -> None:
         """Watch a gateway that is ready."""
-        self._orders.mkdir(exist_ok=True)
+        self.orders.mkdir(exist_ok=True)
         self._up.set()
         self._task = asyncio.create_task(self._keep())
 
@@ -64,7 +68,9 @@ class Keeper:
             self._running = False
             self._up.clear()
             self.deaths.append(Death(at=self._clock.monotonic()))
-            if status != -signal.SIGKILL:
+            if status != -signal.SIGKILL and self.forgiving:
+                await asyncio.sleep(PAUSE)
+            elif status != -signal.SIGKILL:
                 tail = await asyncio.to_thread(self.gateway.tail)
                 raise KeepingError(f"the gateway ended by itself with {status}: {tail}")
             await self.gateway.start()
@@ -103,11 +109,11 @@ class Keeper:
 
     def arm(self, step: AnyStep, times: int = 1) -> None:
         """Order the gateway's death at a step, the nth time it comes there."""
-        place_order(self._orders, step, times)
+        place_order(self.orders, step, times)
 
     def disarm(self, step: AnyStep) -> bool:
         """Take the order back; False where it was carried out, for only the dying take it away."""
-        order = self._orders / step
+        order = self.orders / step
         there = order.exists()
         order.unlink(missing_ok=True)
         return there

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -91,8 +91,13 @@ class Stand:
         networks: tuple[str, ...] = NETWORKS,
         acting: tuple[Body, ...] = ACTING,
         settings: Settings | None = None,
+        own_settings: Mapping[str, Settings] | None = None,
     ) -> None:
-        """`pair`: sender and recipient. `settings` are laid over `BRISK`, for both gateways."""
+        """`pair`: sender and recipient. `settings` are laid over `BRISK`, for both gateways.
+
+        `own_settings` are those of one gateway alone, by its body's folder.
+        """
+        self._own_settings = own_settings
         self.clock = SystemClock()
         self.ids = SystemIds(self.clock)
         self.folder = folder
@@ -115,6 +120,7 @@ class Stand:
             bare=(),
             networks=self._networks,
             settings=of_networks(self._settings, self._networks),
+            own_settings=self._own_settings,
             program=(sys.executable, child.__file__),
             environment={
                 child.ORDERS: "orders",
