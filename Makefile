@@ -8,7 +8,7 @@ export PYTHONPATH := .
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 
-.PHONY: help setup demo test lint format lock example bench crash truth chaos torture attack fuzz properties clean
+.PHONY: help setup demo test lint format lock example roles bench crash truth chaos torture attack fuzz properties browser screenshots clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
@@ -40,6 +40,9 @@ example: setup ## write docs/depesha.example.toml anew
 	@$(BIN)/python -c "from depesha.config import render_example as r; print(r(), end='')" \
 	  > docs/depesha.example.toml
 
+roles: setup ## write docs/operations/roles.md anew
+	@$(BIN)/python -m tests.support.roles_page
+
 bench: setup ## drive the real server and print the figures
 	@$(BIN)/python bench/run.py $(ARGS)
 
@@ -63,6 +66,12 @@ fuzz: setup ## 10,000 random and mutated documents against the running endpoint;
 
 properties: setup ## 10,000 examples of every property
 	@$(BIN)/pytest -n auto --hypothesis-profile=fuzz --timeout=1800 tests/property $(ARGS)
+
+browser: setup ## real pages of the console in a real browser: journeys, keyboard, axe, four languages
+	@BROWSER_TESTS=1 $(BIN)/pytest -n 0 --timeout=900 tests/browser $(ARGS)
+
+screenshots: setup ## take the pictures of docs/screenshots anew
+	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 clean: ## remove what was made here; .venv stays
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage* build dist demo simulator

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+PAUSE = 0.02
+
+
 class Callers:
     """So many callers at once, each with one connection, taking requests from one heap."""
 
@@ -31,9 +34,14 @@ class Callers:
         self._lock = threading.Lock()
         self.seconds: list[float] = []
         self.statuses: dict[str, int] = {}
+        self.answered: list[int] = []
+        """How often each caller was answered: whether they were served alike."""
         self.until = 0.0
         self.rate = 0.0
         self._due = 0.0
+        self._there = 0
+        """Callers that are connected, or have failed to be."""
+        self._go = threading.Event()
 
     def _next(self) -> bytes | None:
         with self._lock:
@@ -45,37 +53,47 @@ class Callers:
             time.sleep(max(0.0, due - time.perf_counter()))
         return request
 
-    def _call(self) -> None:
+    def _call(self, number: int) -> None:
         raw = socket.create_connection(("127.0.0.1", self._port), timeout=60)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._context.wrap_socket(raw, server_hostname="localhost") as connection:
+            with self._lock:
+                self._there += 1
+            self._go.wait()
             while (request := self._next()) is not None:
                 started = time.perf_counter()
                 connection.sendall(request)
                 answer = _answer(connection)
                 seconds = time.perf_counter() - started
                 with self._lock:
+                    self.answered[number] += 1
                     self.seconds.append(seconds)
                     word = _word(answer)
                     self.statuses[word] = self.statuses.get(word, 0) + 1
 
     def run(self, callers: int, seconds: float) -> float:
         """Let them call for so long; return the seconds it took until the last answer."""
+        self.answered = [0] * callers
+        threads = [threading.Thread(target=self._guarded, args=(n,)) for n in range(callers)]
+        for thread in threads:
+            thread.start()
+        # All are connected before the first calls, for what a handshake costs is another question.
+        while self._there < callers:
+            time.sleep(PAUSE)
         started = time.perf_counter()
         self.until = started + seconds
         self._due = started
-        threads = [threading.Thread(target=self._guarded) for _ in range(callers)]
-        for thread in threads:
-            thread.start()
+        self._go.set()
         for thread in threads:
             thread.join()
         return time.perf_counter() - started
 
-    def _guarded(self) -> None:
+    def _guarded(self, number: int) -> None:
         try:
-            self._call()
+            self._call(number)
         except OSError as error:
             with self._lock:
+                self._there += 0 if self._go.is_set() else 1
                 word = f"error: {type(error).__name__}"
                 self.statuses[word] = self.statuses.get(word, 0) + 1
 
@@ -130,7 +148,12 @@ def main() -> None:
     callers = Callers(iter(requests), options.port, context)
     callers.rate = options.rate
     wall = callers.run(options.callers, options.seconds)
-    result = {"wall": wall, "seconds": callers.seconds, "statuses": callers.statuses}
+    result = {
+        "wall": wall,
+        "seconds": callers.seconds,
+        "statuses": callers.statuses,
+        "answered": callers.answered,
+    }
     json.dump(result, sys.stdout)
 
 

@@ -26,8 +26,10 @@ from depesha.adapters.system import SystemClock, SystemIds
 from depesha.ports import IdSource
 from depesha.queue.db import FILE_NAME
 from depesha.queue.lane import Transaction
+from depesha.queue.migrate_store import migrate_store
 from depesha.queue.opening import Memory, open_memory
 from depesha.queue.overview_lines import document_of
+from depesha.queue.postgres.opening import open_postgres
 from depesha.queue.sqlite_lane import SqliteTransaction
 from depesha.schemas.ids import Digest, MessageId
 from depesha.schemas.journal import SealKey
@@ -56,12 +58,24 @@ _FAST = (
 )
 
 
-async def opened(folder: Path) -> Memory:
+async def opened(folder: Path, url: str = "") -> Memory:
     """Open the store as the gateway does."""
     clock = SystemClock()
-    return await open_memory(
-        folder, clock=clock, ids=SystemIds(clock), seal_key=KEY, networks=NETWORKS
-    )
+    ids = SystemIds(clock)
+    if url:
+        return await open_postgres(
+            url, folder, clock=clock, ids=ids, seal_key=KEY, networks=NETWORKS, careless=True
+        )
+    return await open_memory(folder, clock=clock, ids=ids, seal_key=KEY, networks=NETWORKS)
+
+
+def move(folder: Path, url: str) -> None:
+    """Move the store into an empty PostgreSQL database, as `depesha migrate-store` does."""
+    started = time.perf_counter()
+    now = datetime.now(UTC)
+    moved = migrate_store(str(folder), url, now, lambda *_: None, careless=True, rows_alone=True)
+    rows = sum(moved.tables.values())
+    say(f"{rows} rows moved and verified in {time.perf_counter() - started:.0f} s")
 
 
 async def make(folder: Path, count: int) -> None:
@@ -258,16 +272,16 @@ class Incoming:
         )
 
 
-async def measure(folder: Path, times: int, rate: float) -> bool:
+async def measure(folder: Path, times: int, rate: float, url: str = "") -> bool:
     """Look in every way while traffic runs; print the figures; tell whether all bounds hold."""
-    memory, chance, good = await opened(folder), random.Random(11), True  # noqa: S311 -- chosen, not secret
+    memory, chance, good = await opened(folder, url), random.Random(11), True  # noqa: S311 -- chosen, not secret
     last = await memory.db.read(lambda t: t.one("SELECT max(row) FROM entries"))
     count = last[0] if last else 0
     ids, longest = await names(memory, count)
     traffic = Traffic(memory, rate)
     running = asyncio.create_task(traffic.run())
     print(f"machine: {machine()}; {count} documents; {rate:g} messages a second come in meanwhile")
-    size = (folder / FILE_NAME).stat().st_size / 1e9
+    size = await _bytes(memory, folder, url) / 1e9
     print(f"the database has {size:.2f} GB = {size * 1e6 / max(count, 1):.1f} kB a document")
     try:
         for look in looks(memory, count, ids, longest):
@@ -298,6 +312,13 @@ async def measure(folder: Path, times: int, rate: float) -> bool:
     return good
 
 
+async def _bytes(memory: Memory, folder: Path, url: str) -> int:
+    if not url:
+        return (folder / FILE_NAME).stat().st_size
+    row = await memory.db.read(lambda t: t.one("SELECT pg_database_size(current_database())"))
+    return int(row[0]) if row else 0
+
+
 def main() -> None:
     """Read the arguments, make the store where there is none, and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -305,12 +326,17 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--times", type=int, default=60, help="looks of each kind")
     parser.add_argument("--rate", type=float, default=40, help="messages a second meanwhile")
+    parser.add_argument("--postgres", default="", metavar="URL", help="move it to this database")
+    parser.add_argument("--moved", action="store_true", help="the database holds it already")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="depesha-million-") as name:
         folder = options.folder or Path(name)
         if not (folder / FILE_NAME).exists():
             asyncio.run(make(folder, options.count))
-        sys.exit(0 if asyncio.run(measure(folder, options.times, options.rate)) else 1)
+        if options.postgres and not options.moved:
+            move(folder, options.postgres)
+        good = asyncio.run(measure(folder, options.times, options.rate, options.postgres))
+        sys.exit(0 if good else 1)
 
 
 if __name__ == "__main__":

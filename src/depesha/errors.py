@@ -90,11 +90,28 @@ class StorageError(DepeshaError):
     code = "STORAGE"
 
 
+class BusyError(DepeshaError):
+    """Something of ours is in use just now; nothing was changed."""
+
+    temporary = True
+    code = "BUSY"
+
+
 class UnsaidError(DepeshaError):
     """The message is durable, but no answer would be true: the caller is left without one."""
 
     temporary = True
     code = "UNSAID"
+
+
+class ForgottenError(DepeshaError):
+    """The store was put back from a back-up, and may have forgotten what a word speaks of.
+
+    No answer is given, so that its sender says it again when it may be known.
+    """
+
+    temporary = True
+    code = "FORGOTTEN"
 
 
 class UnknownMessageError(DepeshaError):

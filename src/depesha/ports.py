@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from depesha.schemas.answer import Answer, ErrorNotice, Inquiry, Notice, StatusNotice
+    from depesha.schemas.audit import AuditPage, AuditQuery
     from depesha.schemas.dispatch import Attempt, Dispatch
     from depesha.schemas.envelope import Attachment, RegistrationNumber
     from depesha.schemas.evidence import EvidenceRecord, Seal
     from depesha.schemas.facts import Arrival, ContentFacts, Known, ScanResult, SignatureFacts
     from depesha.schemas.ids import Digest, Guid, MessageId, SerialNumber
+    from depesha.schemas.letters import LeftLetter
     from depesha.schemas.message import (
         Change,
         Claim,
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from depesha.schemas.people import Account, Person, PersonChange, Session
     from depesha.schemas.route import ChannelFacts, ChannelHealth, RouteExplanation
     from depesha.schemas.steps import AnyStep
+    from depesha.schemas.tokens import Scope, Token
     from depesha.schemas.verdict import CheckRecord
     from depesha.schemas.xml import Document
 
@@ -290,6 +293,19 @@ class Numbers(Protocol):
         """Return the message's number, the same for ever; raise `StorageError`."""
 
 
+class LeftLetters(Protocol):
+    """The list of letters that no program may handle: they lie in a mailbox for a person."""
+
+    async def left(self) -> tuple[LeftLetter, ...]:
+        """Return the list, oldest first; raise `StorageError`."""
+
+    async def clear(self, keys: Sequence[str]) -> int:
+        """Take letters off the list, on disk when this returns; they stay in the mailbox.
+
+        Returns how many were on it. Safe to repeat. Raises `StorageError`, `BusyError`.
+        """
+
+
 # --- looking at bytes -----------------------------------------------------------------------
 
 
@@ -339,6 +355,20 @@ class MalwareScanner(Protocol):
 
     async def ping(self) -> str:
         """Return engine and database version of a living scanner; raise `ScannerError`."""
+
+
+class Looking(Protocol):
+    """Files that a scanner is looking at."""
+
+    def finish(self) -> None:
+        """Wait for the verdicts and note them for the scan. Never raises; blocking."""
+
+
+class Foresight(Protocol):
+    """Lets the scanner begin while a message is still being read. A help, never a verdict."""
+
+    def begin(self, files: Sequence[Path]) -> Looking | None:
+        """Hand files over, in a worker thread; None where the scan will do it. Never raises."""
 
 
 # --- memory ---------------------------------------------------------------------------------
@@ -538,6 +568,17 @@ class Quarantine(Protocol):
         """
 
 
+class Leaders(Protocol):
+    """Agrees, among gateways that share a store, on which one does what only one should do."""
+
+    async def leading(self, name: str) -> bool:
+        """Tell whether it falls to this gateway now; taken on where nobody living has it.
+
+        Ask before each round of the work. For a moment two may do it, where one was taken for
+        dead and is not: what they do must be safe then, too. Raises `StorageError`.
+        """
+
+
 # --- people ---------------------------------------------------------------------------------
 
 
@@ -612,6 +653,31 @@ class Notebook(Protocol):
 
     async def add(self, area: str, key: str, value: bytes, evidence: NewEvidence) -> bool:
         """Note it where nothing stands yet; False, and no evidence, where something does."""
+
+
+class Audit(Protocol):
+    """What people did, found in the journal. Only looks; bounded, whatever the journal holds."""
+
+    async def deeds(self, query: AuditQuery) -> AuditPage:
+        """Return a page of deeds, newest first; raise `StorageError`."""
+
+
+class Tokens(Protocol):
+    """The registry API's tokens. Called from threads; what is changed holds at once.
+
+    Raises `ConflictError`, `ConfigurationError`, `StorageError`, `UnknownMessageError`.
+    """
+
+    def tokens(self) -> tuple[Token, ...]:
+        """List all tokens, revoked and expired ones included, in order of making."""
+
+    def create(
+        self, name: str, scopes: Sequence[Scope], expires_at: datetime | None = None
+    ) -> tuple[Token, str]:
+        """Make a token; return it with its secret, which nobody can show again."""
+
+    def revoke(self, name: str) -> Token:
+        """Make a token useless from now on; safe to repeat."""
 
 
 # --- the world ------------------------------------------------------------------------------
@@ -703,6 +769,15 @@ class Observer(Protocol):
     def circuit(self, network: str, state: str) -> None:
         """A channel's breaker opened, or closed again."""
 
+    def failed(self, network: str, direction: str, blame: str) -> None:
+        """Something on a network did not succeed; `direction` is `in` or `out`, `blame` whose."""
+
+    def lasted(self, network: str, stage: str, seconds: float) -> None:
+        """A stretch of a document's way ended (`schemas/lasting.py`)."""
+
+    def committed(self, callers: int, seconds: float) -> None:
+        """The store made the work of so many callers durable at once. Called in any thread."""
+
     def request(self, listener: str, status: int, seconds: float) -> None:
         """A listener answered a request."""
 
@@ -721,7 +796,8 @@ class Overview(Protocol):
     async def home(self, day: datetime, most: int = 20) -> Home:
         """Return how everything stands; `day` is the start of the balanced day, a whole hour.
 
-        At most `most` needs of each kind are listed. The day has 24 hours, or as many as have
+        At most `most` needs of each kind are listed; a DECLINED document that stands in the
+        notebook's area `seen` is none any more. The day has 24 hours, or as many as have
         passed; things are counted by the hour in which they were stored.
         """
 

@@ -1,4 +1,4 @@
-"""The contract of `Overview`, on the double and on SQLite."""
+"""The contract of `Overview`, on the double and on real databases."""
 
 from __future__ import annotations
 
@@ -231,6 +231,23 @@ async def test_a_declined_document_is_off_the_list_once_it_is_mended(memory: Bod
     assert (await memory.overview.home(DAY)).needs == ()
     (line,) = (await memory.overview.lines(LineQuery(states=(Out.DECLINED,)))).lines
     assert line.need is None
+
+
+async def test_a_refusal_that_somebody_has_seen_needs_nobody(memory: Body) -> None:
+    for number in (1, 2):
+        await memory.outbound.submit(new_outbound(number))
+        await memory.outbound.change(signed(number))
+        await memory.outbound.change(begun(number))
+        await memory.outbound.change(said(number, E.PEER_DECLINED, minutes=number))
+    row = evidence(1, EvidenceKind.ATTENDED)
+    await memory.notebook.write("seen", out_id(1), b"{}", row)
+    home = await memory.overview.home(DAY)
+    assert [item.document and item.document.id for item in home.needs] == [out_id(2)]
+    assert [(one.need, one.count) for one in home.need_counts] == [(Need.DECLINED, 1)]
+    (line,) = (await memory.overview.lines(LineQuery(states=(Out.DECLINED,), limit=1))).lines
+    assert line.need is Need.DECLINED
+    await memory.notebook.write("seen", out_id(1), None, row)
+    assert len((await memory.overview.home(DAY)).needs) == 2
 
 
 async def test_parked_work_tells_its_reason(memory: Body) -> None:

@@ -1,4 +1,4 @@
-"""The contracts of `Accounts` and `Sessions`, on the doubles and on SQLite."""
+"""The contracts of `Accounts` and `Sessions`, on the doubles and on real databases."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from depesha.ports import Accounts, Journal, Sessions
 from depesha.queue import people_statements
 from depesha.schemas.people import Block, Closing, Deputy, Role, Secrets, Stage
 from tests.support.console import account, person, row, session, step
-from tests.support.memory import BODIES, SEAL_KEY, START, opened
+from tests.support.memory import BODIES, SEAL_KEY, START, opened, opened_as
 
 
 @dataclass
@@ -40,7 +40,7 @@ async def kept(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         journal = MemoryJournal(state, HandClock(START), SEAL_KEY)
         yield Kept(MemoryAccounts(state), MemorySessions(state), journal)
         return
-    async with opened(tmp_path) as memory:
+    async with opened_as(request.param, tmp_path) as memory:
         yield Kept(memory.accounts, memory.sessions, memory.journal)
 
 

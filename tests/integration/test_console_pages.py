@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from depesha.monitoring.console.access.routes import Door
 from depesha.monitoring.console.pages.deeds import DEEDS
 from depesha.monitoring.console.pages.routes import routes
+from depesha.schemas.certificates import Use
 from depesha.schemas.dispatch import AttemptOutcome
 from depesha.schemas.envelope import Correspondent, Party, RegistrationNumber, Service
 from depesha.schemas.facts import FileSignature
@@ -26,6 +28,14 @@ from depesha.schemas.message import NewTask, TaskKind
 from depesha.schemas.outbound_lifecycle import OutboundEvent, OutboundState
 from depesha.schemas.people import PERMISSIONS, Action, Right, Role
 from depesha.schemas.sentences import LANGUAGES
+from depesha.schemas.surroundings import (
+    CertificateEnd,
+    DiskOutlook,
+    PeerCertificates,
+    Retention,
+    ScannerState,
+    Surroundings,
+)
 from depesha.schemas.verdict import Caution, CheckRecord, Passed, finding
 from tests.support.console import Answer, Browser
 from tests.support.console_pages import WIRE, House, busy, house
@@ -130,6 +140,53 @@ async def test_home_names_the_worst_thing_with_deadline_and_button(here: House) 
     assert order[1].startswith("It is unclear")
     assert "Агенция Образец, тел. 00 111 222" in text
     assert "cut off" in text
+
+
+async def test_home_shows_scanners_certificates_disk_and_rules_in_four_languages(
+    here: House,
+) -> None:
+    await here.admit(1)
+    await here.admit(2, InboundState.REJECTED)
+    here.around.append(
+        Surroundings(
+            at=START,
+            scanners=(
+                ScannerState(
+                    alive=True,
+                    engine="ClamAV <1.4.6>",
+                    database="27838",
+                    database_built=START - timedelta(hours=9),
+                ),
+                ScannerState(alive=False),
+            ),
+            certificates=(
+                CertificateEnd(use=Use.SIGNING, subject=BAD, ends=START + timedelta(days=5)),
+                CertificateEnd(use=Use.MAIL, subject="x", ends=START + timedelta(days=90)),
+            ),
+            peers=PeerCertificates(known=3, next_end=START + timedelta(days=50), next_of=BAD),
+            disk=DiskOutlook(days_left=120.5, measured=timedelta(days=2)),
+            retention=Retention(quarantine_days=33),
+        )
+    )
+    clerk = await here.visitor(Role.CLERK)
+    for language in LANGUAGES:
+        answer = await clerk.get("/", **{"Accept-Language": language})
+        harmless(answer)
+        proper(answer, language)
+        text = answer.text
+        for one in ("ClamAV &lt;1.4.6&gt;", "27838", "120", "33", "90"):
+            assert one in text, (language, one)
+    for words in (
+        "does not answer",
+        "The disk lasts",
+        "A certificate of ours ends",
+        "Certificate: signing",
+        "3 known",
+        "Refused bytes are kept",
+    ):
+        assert words in text, words
+    gates = text[text.index('id="gates"') : text.index('id="registry"')]
+    assert "<dt>Passed</dt><dd>1</dd>" in gates
 
 
 async def test_books_that_do_not_add_up_come_first(here: House) -> None:

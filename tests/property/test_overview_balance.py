@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from contextlib import AsyncExitStack
 from datetime import date, timedelta
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from depesha.adapters.memory.channel import BROKEN, FAULT, REFUSED, UNREACHABLE, Planned
@@ -16,6 +17,7 @@ from depesha.adapters.memory.system import CountingIds, HandClock
 from depesha.errors import ConflictError, WrongStateError
 from depesha.gateway.labour import KINDS
 from depesha.queue.opening import Memory
+from depesha.queue.postgres.opening import open_postgres
 from depesha.schemas.envelope import RegistrationNumber
 from depesha.schemas.ids import MessageId
 from depesha.schemas.message import EvidenceKind, NewEvidence, Query, TaskKind
@@ -24,6 +26,7 @@ from depesha.schemas.outbound_lifecycle import OutboundEvent
 from depesha.schemas.outcome import Delivered
 from tests.support import memory
 from tests.support.balance import RealDeparting, RealHouse, balanced, shown, told_by
+from tests.support.postgres import quick_server
 
 SENDING = tuple(kind for kind in TaskKind if kind not in KINDS)
 WORDS = (
@@ -168,3 +171,64 @@ async def _lived(folder: Path, steps: list[tuple[str, int]], scripts: list[list[
         for name, which in steps:
             await life.step(name, which)
         await life.judge()
+
+
+_TOLD_AS_FOUND = (Phase.explicit, Phase.reuse, Phase.generate)
+
+
+@settings(  # each makes a database
+    max_examples=max(1, settings().max_examples // 20), phases=_TOLD_AS_FOUND
+)
+@given(
+    ones=st.lists(STEPS, max_size=25),
+    others=st.lists(STEPS, max_size=25),
+    scripts=st.lists(st.lists(TRIES, max_size=3), min_size=3, max_size=3),
+)
+def test_two_gateways_on_one_database_close_the_same_balance(
+    ones: list[tuple[str, int]],
+    others: list[tuple[str, int]],
+    scripts: list[list[Planned]],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, quick_server().database() as url:
+        asyncio.run(_shared(Path(folder), url, (ones, others), scripts))
+
+
+async def _shared(
+    folder: Path,
+    url: str,
+    steps: tuple[list[tuple[str, int]], ...],
+    scripts: list[list[Planned]],
+) -> None:
+    """Both live at the same time, meet the same documents, and count for themselves."""
+    clock, ids = HandClock(memory.START), CountingIds()
+    async with AsyncExitStack() as open_:
+        lives = []
+        for name in ("a", "b"):
+            real = await open_postgres(
+                url,
+                folder / "store",
+                clock=clock,
+                ids=ids,
+                seal_key=memory.SEAL_KEY,
+                networks=memory.NETWORKS,
+                gateway=name,
+                careless=True,
+            )
+            open_.push_async_callback(real.close)
+            lives.append(Life(folder / "files", real, clock, ids))
+            for channel, script in zip(lives[-1].way_out.channels.values(), scripts, strict=True):
+                channel.script.extend(script)
+        one, two = (life.way_in for life in lives)  # they share the files
+        two.originals.arrivals, two.originals.files = one.originals.arrivals, one.originals.files
+        two.blobs.put_at = one.blobs.put_at
+        await asyncio.gather(*(_live(one, some) for one, some in zip(lives, steps, strict=True)))
+        for life in lives:
+            await life.judge()
+            assert await life.real.journal.verify() == len(
+                await life.real.journal.after(0, 100_000)
+            )
+
+
+async def _live(life: Life, steps: list[tuple[str, int]]) -> None:
+    for name, which in steps:
+        await life.step(name, which)

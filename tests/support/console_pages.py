@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestServer
 from depesha.adapters.memory.blobs import MemoryBlobs
 from depesha.adapters.memory.desk import MemoryDesk
 from depesha.adapters.memory.journal import MemoryJournal
+from depesha.adapters.memory.notebook import MemoryNotebook
 from depesha.adapters.memory.observer import RecordingObserver
 from depesha.adapters.memory.outbound import MemoryOutbound
 from depesha.adapters.memory.outbox import MemoryOutbox
@@ -26,8 +27,9 @@ from depesha.adapters.memory.store import MemoryStore
 from depesha.adapters.memory.system import CountingIds, HandClock
 from depesha.adapters.memory.tasks import MemoryTasks
 from depesha.adapters.system import SystemIds, WorkerThreads
-from depesha.app.console import People, World, build_console, console_parts
-from depesha.config import load
+from depesha.app.console import ConsoleParts, People, World, build_console, console_parts
+from depesha.config import Settings, load
+from depesha.monitoring.console.access.routes import Route
 from depesha.monitoring.console.pages.parts import PageParts
 from depesha.monitoring.console.pages.routes import routes
 from depesha.schemas.dispatch import AttemptOutcome, Dispatch
@@ -39,6 +41,7 @@ from depesha.schemas.message import Claim, EvidenceKind, NewTask, TaskKind
 from depesha.schemas.outbound_lifecycle import OutboundEvent
 from depesha.schemas.people import Role
 from depesha.schemas.route import ChannelHealth, Circuit, RouteExplanation, RouteLine
+from depesha.schemas.surroundings import Surroundings
 from tests.support.console import BASE, CHEAP, Browser, Office
 from tests.support.memory import (
     NETWORKS,
@@ -55,6 +58,18 @@ from tests.support.outbound_memory import begun, ended, move, new_outbound, out_
 WIRE = b"<answer><script>alert(1)</script></answer>"
 
 
+@dataclass(frozen=True)
+class Inside:
+    """What other pages may be made of."""
+
+    settings: Settings
+    kept: People
+    world: World
+    console: ConsoleParts
+    parts: PageParts
+    state: MemoryState
+
+
 @dataclass
 class House:
     """A console with its pages, and the doubles behind it."""
@@ -67,6 +82,8 @@ class House:
     tasks: MemoryTasks
     blobs: MemoryBlobs
     desk: MemoryDesk
+    around: list[Surroundings] = field(default_factory=list)
+    """The last one is what stands around the store now."""
 
     async def visitor(self, *roles: Role, login: str = "") -> Browser:
         """Return a browser that is logged in."""
@@ -115,9 +132,13 @@ def explained(dispatch: Dispatch, language: str) -> RouteExplanation:
 
 @asynccontextmanager
 async def house(
-    folder: Path, *, port: int | None = None, clock: HandClock | None = None
+    folder: Path,
+    *,
+    port: int | None = None,
+    clock: HandClock | None = None,
+    more: Callable[[Inside], Sequence[Route]] = lambda _inside: (),
 ) -> AsyncIterator[House]:
-    """Open the console with its pages on a real socket."""
+    """Open the console with its pages, and those of `more`, on a real socket."""
     file = folder / "depesha.toml"
     file.write_text(BASE, encoding="utf-8")
     settings, clock, state = load(file), clock or HandClock(START), MemoryState()
@@ -127,6 +148,7 @@ async def house(
     blobs, tasks = MemoryBlobs(folder / "blobs", clock), MemoryTasks(state, clock, CountingIds())
     quarantine = MemoryQuarantine(state, blobs, clock)
     desk = MemoryDesk(state, clock, observer)
+    around = [Surroundings()]
     async with aiohttp.ClientSession() as client:
         world = World(
             clock=clock, ids=SystemIds(), threads=threads, observer=observer, session=client
@@ -154,8 +176,12 @@ async def house(
             zone=ZoneInfo("Europe/Sofia"),
             own=Party(identifier="000000001", name="Община Пример"),
             contact="тел. 00 000 000",
+            notebook=MemoryNotebook(state),
+            surroundings=lambda: around[-1],
         )
-        console = build_console(settings, kept, world, made, routes(parts))
+        inside = Inside(settings, kept, world, made, parts, state)
+        table = (*routes(parts), *more(inside))
+        console = build_console(settings, kept, world, made, table)
         server = TestServer(console.application(), port=port)
         await server.start_server()
         try:
@@ -178,6 +204,7 @@ async def house(
                 tasks=tasks,
                 blobs=blobs,
                 desk=desk,
+                around=around,
             )
         finally:
             parts.stopping.set()
@@ -201,7 +228,9 @@ async def busy(here: House) -> None:
         await out.change(signed(number))
         await out.change(begun(number, facts={"network": "seos"}))
     await out.change(ended(1, AttemptOutcome.REFUSED, wire=WIRE, facts={"outcome": "refused"}))
-    await out.change(begun(1, 2, "ssev", facts={"network": "ssev", "plan": ["send", "seos:1"]}))
+    await out.change(
+        begun(1, 2, "ssev", facts={"network": "ssev", "plan": ["send:ssev", "seos:NOT_DUE"]})
+    )
     await out.change(
         ended(1, AttemptOutcome.DELIVERED, 2, facts={"network": "ssev", "outcome": "delivered"})
     )

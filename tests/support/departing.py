@@ -11,6 +11,7 @@ from depesha.adapters.memory.blobs import MemoryBlobs
 from depesha.adapters.memory.channel import MemoryChannel
 from depesha.adapters.memory.directory import MemoryDirectory
 from depesha.adapters.memory.journal import MemoryJournal
+from depesha.adapters.memory.notebook import MemoryNotebook
 from depesha.adapters.memory.observer import RecordingObserver
 from depesha.adapters.memory.outbound import MemoryOutbound
 from depesha.adapters.memory.scanner import MemoryScanner
@@ -29,6 +30,7 @@ from depesha.gateway.followup import FollowUpPolicy
 from depesha.gateway.hearing import Hearing
 from depesha.gateway.leaving import Leaving
 from depesha.gateway.outbound import OutboundDesk
+from depesha.gateway.pauses import Pauses
 from depesha.gateway.planning import Planner
 from depesha.gateway.recipients import Recipients
 from depesha.gateway.sending import Sending
@@ -46,7 +48,7 @@ from depesha.schemas.participant import Participant, ParticipantStatus
 from tests.support import memory
 
 if TYPE_CHECKING:
-    from depesha.ports import Checkpoint, Journal, OutboundStore, TaskQueue
+    from depesha.ports import Checkpoint, Journal, Notebook, OutboundStore, TaskQueue
     from depesha.schemas.message import Claim
     from depesha.schemas.outbound import OutboundMessage, Signal
 
@@ -141,7 +143,9 @@ class Departing:
             clock=clock,
             observer=observer,
         )
-        planner = Planner(self.channels, self.breakers, self.policy, clock)
+        self.notebook: Notebook = MemoryNotebook(self.state)
+        self.pauses = Pauses(self.notebook, clock)
+        planner = Planner(self.channels, self.breakers, self.policy, clock, self.pauses)
         self.desk = OutboundDesk(
             store=self.store,
             planner=planner,

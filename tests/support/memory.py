@@ -32,6 +32,7 @@ from depesha.ports import (
     TaskQueue,
 )
 from depesha.queue.opening import Memory, open_memory
+from depesha.queue.postgres.opening import open_postgres
 from depesha.schemas.envelope import (
     Attachment,
     Correspondent,
@@ -55,10 +56,11 @@ from depesha.schemas.message import (
     TaskKind,
 )
 from depesha.schemas.verdict import Caution, CheckRecord, Held, Hold, Passed, finding
+from tests.support.postgres import quick_server
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SEAL_KEY = SealKey(bytes(range(32)))
-BODIES = ("double", "sqlite")
+BODIES = ("double", "sqlite", "postgres")
 NETWORKS = ("seos", "ssev")
 
 
@@ -96,7 +98,7 @@ async def body(kind: str, folder: Path) -> AsyncIterator[Body]:
             clock=clock,
         )
         return
-    async with opened(folder, clock, ids) as memory:
+    async with opened_as(kind, folder, clock, ids) as memory:
         yield Body(
             store=memory.store,
             outbound=memory.outbound,
@@ -108,6 +110,31 @@ async def body(kind: str, folder: Path) -> AsyncIterator[Body]:
             notebook=memory.notebook,
             clock=clock,
         )
+
+
+@asynccontextmanager
+async def opened_as(
+    kind: str, folder: Path, clock: Clock | None = None, ids: IdSource | None = None
+) -> AsyncIterator[Memory]:
+    """Open a real body by its name, PostgreSQL's with a database of its own."""
+    if kind == "sqlite":
+        async with opened(folder, clock, ids) as memory:
+            yield memory
+        return
+    with quick_server().database() as url:
+        memory = await open_postgres(
+            url,
+            folder,
+            clock=clock or HandClock(START),
+            ids=ids or CountingIds(),
+            seal_key=SEAL_KEY,
+            networks=NETWORKS,
+            careless=True,
+        )
+        try:
+            yield memory
+        finally:
+            await memory.close()
 
 
 @asynccontextmanager

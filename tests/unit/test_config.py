@@ -204,6 +204,36 @@ def test_sources_never_show_what_may_be_a_secret(loaded: Load) -> None:
     assert values["networks.mail.password_env"] == "MAIL"
 
 
+def test_sources_tell_whether_a_secret_is_there_and_where_values_stand(
+    loaded: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAIL", "hunter2")
+    settings = loaded(
+        '[networks.mail]\npassword_env = "MAIL"\nother_env = "NONE"\nurl = "ldap://me:pw@host/x"\n'
+        'partners = [{name = "a", pin = "1234"}]\n'
+    )
+    found = {one.key.removeprefix("networks.mail."): one for one in settings.sources()}
+    assert (found["password_env"].secret, found["other_env"].secret) == (True, False)
+    assert found["url"].value == "ldap://[not shown]@host/x"
+    assert (found["partners.0.pin"].value, found["partners.0.pin"].secret) == ("[not shown]", True)
+    assert found["partners.0.name"].line == found["url"].line + 1
+    assert (found["store.folder"].line, found["store.folder"].secret) == (0, None)
+    assert "hunter2" not in str(settings.sources())
+    assert "1234" not in str(settings.sources())
+
+
+class Mail(BaseModel):
+    retries: int = 0
+    host: str = "mail.example"
+
+
+def test_sources_tell_the_defaults_of_networks_whose_models_are_known(loaded: Load) -> None:
+    settings = loaded("[networks.mail]\nretries = 7\n")
+    found = {one.key: one for one in settings.sources({"mail": Mail})}
+    assert found["networks.mail.retries"].origin.startswith("line ")
+    assert found["networks.mail.host"].origin == "default"
+
+
 def test_limits_and_defaults_are_those_of_the_policy() -> None:
     wanted = {f.name: f.default for f in dataclasses.fields(policy.Limits)}
     assert LimitsSection().model_dump() == wanted
@@ -312,7 +342,7 @@ def test_the_example_names_every_key_and_shows_the_defaults(tmp_path: Path) -> N
     named = {one.key for one in shown.sources() if one.origin != "default"}
     wanted = {f"{section}.{key}" for section, key in _all_keys()}
     differ = {"listen.certificate", "listen.key", "formats.allowed"}
-    differ |= {"outbound.kinds", "outbound.folder"}
+    differ |= {"outbound.kinds", "outbound.folder", "store.postgres_file"}
     values = {one.key: one.value for one in plain.sources()}
     assert wanted <= named
     for one in shown.sources():

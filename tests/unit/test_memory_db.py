@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from depesha.errors import ConfigurationError, StorageError, WrongStateError
-from depesha.queue.db import Database
+from depesha.queue.db import SqliteDatabase
 from depesha.queue.lane import Transaction
 from tests.support.memory import START
 
@@ -25,27 +25,27 @@ async def troubles() -> list[StorageError]:
 
 
 @pytest.fixture
-async def db(tmp_path: Path, troubles: list[StorageError]) -> AsyncIterator[Database]:
-    database = await Database.open(tmp_path, START, troubles.append)
+async def db(tmp_path: Path, troubles: list[StorageError]) -> AsyncIterator[SqliteDatabase]:
+    database = await SqliteDatabase.open(tmp_path, START, troubles.append)
     yield database
     await database.close()
 
 
-async def names(db: Database) -> list[str]:
+async def names(db: SqliteDatabase) -> list[str]:
     return [row[0] for row in await db.read(lambda t: t.all(ALL))]
 
 
-async def add(db: Database, name: str) -> int:
+async def add(db: SqliteDatabase, name: str) -> int:
     return await db.write(lambda t: t.run(ADD, name))
 
 
-async def test_sqlite_is_past_the_fault_that_corrupts_logs(db: Database) -> None:
+async def test_sqlite_is_past_the_fault_that_corrupts_logs(db: SqliteDatabase) -> None:
     row = await db.read(lambda t: t.one("SELECT sqlite_version()"))
     assert row is not None
     assert tuple(map(int, row[0].split("."))) >= (3, 51, 3)
 
 
-async def test_every_commit_is_synced(db: Database) -> None:
+async def test_every_commit_is_synced(db: SqliteDatabase) -> None:
     def settings(t: Transaction) -> list[object]:
         wanted = ("journal_mode", "synchronous", "foreign_keys", "recursive_triggers")
         return [(t.one(f"PRAGMA {name}") or [None])[0] for name in wanted]
@@ -53,7 +53,7 @@ async def test_every_commit_is_synced(db: Database) -> None:
     assert await db.write(settings) == ["wal", 2, 1, 1]
 
 
-async def test_who_waits_shares_one_commit(db: Database) -> None:
+async def test_who_waits_shares_one_commit(db: SqliteDatabase) -> None:
     commits: list[int] = []
 
     def committing() -> bool:
@@ -72,7 +72,7 @@ async def test_who_waits_shares_one_commit(db: Database) -> None:
     assert len(commits) == 3  # the one that held the gate, then 200, then 50
 
 
-async def test_one_callers_error_undoes_its_part_alone(db: Database) -> None:
+async def test_one_callers_error_undoes_its_part_alone(db: SqliteDatabase) -> None:
     def wrong(transaction: Transaction) -> None:
         transaction.run(ADD, "wrong")
         raise WrongStateError("not now")
@@ -105,7 +105,9 @@ async def test_one_callers_error_undoes_its_part_alone(db: Database) -> None:
     assert await names(db) == ["a", "b", "c"]
 
 
-async def test_a_failed_commit_fails_everybody(db: Database, troubles: list[StorageError]) -> None:
+async def test_a_failed_commit_fails_everybody(
+    db: SqliteDatabase, troubles: list[StorageError]
+) -> None:
     db._writer._connection.set_commit_hook(lambda: True)
     results = await asyncio.gather(add(db, "a"), add(db, "b"), return_exceptions=True)
     assert [type(r) for r in results] == [StorageError, StorageError]
@@ -117,7 +119,7 @@ async def test_a_failed_commit_fails_everybody(db: Database, troubles: list[Stor
 
 
 async def test_a_full_disk_is_a_storage_error_and_passes(
-    db: Database, troubles: list[StorageError]
+    db: SqliteDatabase, troubles: list[StorageError]
 ) -> None:
     def fill(transaction: Transaction) -> None:
         for n in range(1000):
@@ -133,7 +135,7 @@ async def test_a_full_disk_is_a_storage_error_and_passes(
     assert "after" in await names(db)
 
 
-async def test_what_was_remembered_is_forgotten_with_a_rollback(db: Database) -> None:
+async def test_what_was_remembered_is_forgotten_with_a_rollback(db: SqliteDatabase) -> None:
     def remember(transaction: Transaction) -> None:
         transaction.memory["head"] = "wrong"
         raise WrongStateError("not now")
@@ -143,25 +145,25 @@ async def test_what_was_remembered_is_forgotten_with_a_rollback(db: Database) ->
     assert await db.write(lambda t: t.memory.get("head")) is None
 
 
-async def test_a_read_sees_what_was_written_before_it(db: Database) -> None:
+async def test_a_read_sees_what_was_written_before_it(db: SqliteDatabase) -> None:
     for n in range(50):
         await add(db, f"{n:02}")
         assert (await names(db))[-1] == f"{n:02}"
 
 
-async def test_the_reading_connection_cannot_write(db: Database) -> None:
+async def test_the_reading_connection_cannot_write(db: SqliteDatabase) -> None:
     with pytest.raises(StorageError):
         await db.read(lambda t: t.run(ADD, "a"))
 
 
-async def test_a_readers_error_is_its_own(db: Database) -> None:
+async def test_a_readers_error_is_its_own(db: SqliteDatabase) -> None:
     results = await asyncio.gather(
         names(db), db.read(lambda _t: 1 // 0), names(db), return_exceptions=True
     )
     assert [type(r) for r in results] == [list, ZeroDivisionError, list]
 
 
-async def test_the_event_loop_is_never_held(db: Database) -> None:
+async def test_the_event_loop_is_never_held(db: SqliteDatabase) -> None:
     gate = threading.Event()
     slow = asyncio.create_task(db.write(lambda _t: gate.wait(5)))
     beats = 0
@@ -174,7 +176,7 @@ async def test_the_event_loop_is_never_held(db: Database) -> None:
     assert beats == 20
 
 
-async def test_a_caller_that_gave_up_before_its_turn_writes_nothing(db: Database) -> None:
+async def test_a_caller_that_gave_up_before_its_turn_writes_nothing(db: SqliteDatabase) -> None:
     gate = threading.Event()
     first = asyncio.create_task(db.write(lambda _t: gate.wait(5)))
     await asyncio.sleep(0.05)
@@ -188,7 +190,7 @@ async def test_a_caller_that_gave_up_before_its_turn_writes_nothing(db: Database
     assert await names(db) == ["here"]
 
 
-async def test_worker_threads_may_wait_for_the_same_writer(db: Database) -> None:
+async def test_worker_threads_may_wait_for_the_same_writer(db: SqliteDatabase) -> None:
     await asyncio.gather(
         *(asyncio.to_thread(db.write_blocking, lambda t, n=n: t.run(ADD, str(n))) for n in range(8))
     )
@@ -197,7 +199,7 @@ async def test_worker_threads_may_wait_for_the_same_writer(db: Database) -> None
 
 
 async def test_closing_serves_who_waits_and_then_refuses(tmp_path: Path) -> None:
-    db = await Database.open(tmp_path, START)
+    db = await SqliteDatabase.open(tmp_path, START)
     waiting = [asyncio.create_task(add(db, str(n))) for n in range(20)]
     await asyncio.sleep(0)
     await db.close()
@@ -208,29 +210,29 @@ async def test_closing_serves_who_waits_and_then_refuses(tmp_path: Path) -> None
     assert not (tmp_path / "depesha.db-wal").exists()
 
 
-async def test_a_second_process_is_refused(db: Database, tmp_path: Path) -> None:
+async def test_a_second_process_is_refused(db: SqliteDatabase, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        await Database.open(tmp_path, START)
+        await SqliteDatabase.open(tmp_path, START)
     assert "in use" in refusal.value.public
     assert refusal.value.remedy
 
 
 async def test_a_folder_is_free_again_after_closing(tmp_path: Path) -> None:
     for _ in range(2):
-        await (await Database.open(tmp_path, START)).close()
+        await (await SqliteDatabase.open(tmp_path, START)).close()
 
 
 async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "depesha.db").write_bytes(b"something else " * 1000)
     for _ in range(2):  # the second time too: the lock was let go
         with pytest.raises(StorageError):
-            await Database.open(tmp_path, START)
+            await SqliteDatabase.open(tmp_path, START)
 
 
 async def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ConfigurationError):
-        await Database.open(tmp_path / "file" / "data", START)
+        await SqliteDatabase.open(tmp_path / "file" / "data", START)
 
 
 def test_the_engine_is_the_one_apsw_brings() -> None:

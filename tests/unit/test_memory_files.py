@@ -7,7 +7,7 @@ import errno
 import os
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -235,3 +235,25 @@ async def test_memory_stays_bounded_while_sealing(memory: Memory, clock: HandClo
 def _resident() -> int:
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_bytes_put_again_by_another_process_are_not_taken_away(tmp_path: Path) -> None:
+    """Between the last look at old bytes and their removal, another gateway puts them again."""
+    clock = HandClock(START)
+    one, two = FileBlobs(tmp_path, clock, "one"), FileBlobs(tmp_path, clock, "two")
+    digest = one.put(DATA)
+    last_put = one.put_at(digest)
+    assert last_put is not None
+    clock.advance(60)
+
+    class Interfered(FileBlobs):
+        def put_at(self, digest: Digest) -> datetime | None:
+            seen = super().put_at(digest)
+            two.put(DATA)
+            return seen
+
+    assert not Interfered(tmp_path, clock, "three").retire(digest, last_put)
+    place = two.path(digest)
+    assert place is not None
+    assert place.read_bytes() == DATA
+    assert one.put_at(digest) == clock.now()

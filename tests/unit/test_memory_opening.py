@@ -10,6 +10,7 @@ import pytest
 from depesha.adapters.memory.observer import RecordingObserver
 from depesha.adapters.memory.system import CountingIds, HandClock
 from depesha.errors import ConfigurationError, StorageError
+from depesha.queue.db import SqliteDatabase
 from depesha.queue.opening import open_memory
 from depesha.schemas.message import Stored
 from tests.support.memory import SEAL_KEY, START, id_of, new_message, opened
@@ -49,6 +50,7 @@ async def test_the_eyes_are_told_of_a_failing_disk(tmp_path: Path) -> None:
         seal_key=SEAL_KEY,
         observer=observer,
     )
+    assert isinstance(memory.db, SqliteDatabase)
     memory.db._writer._connection.set_commit_hook(lambda: True)
     with pytest.raises(StorageError):
         await memory.store.admit(new_message(1))

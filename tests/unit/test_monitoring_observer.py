@@ -64,6 +64,9 @@ def tell_everything(observer: Observer) -> None:
     observer.tried(MESSAGE, "seos", "deferred", 0.5)
     observer.moved(MESSAGE, "seos", "DEFERRED")
     observer.circuit("seos", "OPEN")
+    observer.failed("seos", "out", "network")
+    observer.lasted("seos", "sending", 2.0)
+    observer.committed(3, 0.004)
     observer.request("partners", 200, 0.01)
 
 
@@ -103,6 +106,9 @@ def test_every_event_is_counted(metrics: Metrics, level: str) -> None:
         ("depesha_circuit_open", (seos,)),
         ("depesha_requests_total", (("listener", "partners"), ("status", "2xx"))),
         ("depesha_durable_seconds_count", (seos,)),
+        ("depesha_failures_total", (("blame", "network"), ("direction", "out"), seos)),
+        ("depesha_stage_seconds_count", (("direction", "out"), seos, ("stage", "sending"))),
+        ("depesha_store_commit_seconds_count", ()),
     ]:
         assert seen[name, labels] == 1, name
     assert seen["depesha_message_size_bytes_sum", (seos,)] == 4_096

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from depesha.errors import StorageError
-from depesha.queue import overview_lines
+from depesha.queue import overview, overview_lines
+from depesha.queue.filing import file_words
 from depesha.queue.opening import Memory
 from depesha.schemas.lifecycle import InboundState
 from depesha.schemas.message import EvidenceKind
@@ -55,6 +56,12 @@ def test_a_fallback_is_told_by_the_plan() -> None:
     assert pulses_of(begun) == (("ssev", "tried"), ("ssev", "fallback"))
 
 
+def test_the_only_network_of_a_recipient_is_no_fallback() -> None:
+    plan = ["send:email", "seos:NOT_REGISTERED_THERE", "email:taken"]
+    begun = evidence(1, EvidenceKind.ATTEMPT_BEGUN, network="email", plan=plan)
+    assert pulses_of(begun) == (("email", "tried"),)
+
+
 async def _words(memory: Memory) -> bytes:
     """Every byte the index has on disk."""
     rows = await memory.db.read(lambda t: t.all("SELECT block FROM words_data"))
@@ -68,6 +75,7 @@ async def test_what_is_erased_is_not_found_nor_left_in_the_index(tmp_path: Path)
             await memory.store.admit(new_message(number))
             await memory.store.change(registration(number, f"ВХ-77{number}"))
         await memory.outbound.submit(new_outbound(1))
+        assert await memory.overview.catch_up() == 3
         assert "вх771".encode() in await _words(memory)
         for statement in (
             "DELETE FROM identities WHERE message = 1",
@@ -90,13 +98,44 @@ async def test_what_an_earlier_version_stored_is_filed_by_and_by(tmp_path: Path)
     first_schema(tmp_path)
     async with opened(tmp_path) as memory:
         assert (await memory.overview.lines(LineQuery())).lines != ()
-        assert (await memory.overview.lines(LineQuery(words="преписка"))).lines == ()
         await memory.store.change(registration(1, "ВХ-5"))
         assert await memory.overview.catch_up() == 2
         assert await memory.overview.catch_up() == 0
         for words, found in (("преписка", [id_of(2), id_of(1)]), ("вх-5", [id_of(1)])):
             page = await memory.overview.lines(LineQuery(words=words))
             assert [line.document.id for line in page.lines] == found
+
+
+async def test_words_are_filed_apart_and_each_text_holds_the_earlier_ones(tmp_path: Path) -> None:
+    async with opened(tmp_path) as memory:
+        await memory.store.admit(new_message(1))
+        assert b"pdf" not in await _words(memory)
+        assert await memory.overview.catch_up() == 1
+        first = await memory.db.read(lambda t: t.all("SELECT rowid, terms FROM words"))
+        await memory.store.change(registration(1, "ВХ-5"))
+        assert await memory.overview.catch_up() == 1
+        texts = await memory.db.read(lambda t: t.all("SELECT rowid, terms FROM words"))
+        assert (texts[0], texts[1][0]) == (first[0], first[0][0] + 1)
+        assert set(texts[1][1].split()) > set(first[0][1].split())
+
+
+async def test_what_moved_since_it_was_read_is_read_again(tmp_path: Path) -> None:
+    async with opened(tmp_path) as memory:
+        await memory.store.admit(new_message(1))
+        stale = await memory.db.look(overview._waiting)
+        await memory.store.change(registration(1, "ВХ-5"))
+        assert await memory.db.write(lambda t: file_words(t, stale)) == 0
+        assert await memory.overview.catch_up() == 1
+        page = await memory.overview.lines(LineQuery(words="вх-5"))
+        assert [line.document.id for line in page.lines] == [id_of(1)]
+
+
+async def test_a_search_finds_what_was_stored_a_moment_ago(tmp_path: Path) -> None:
+    async with opened(tmp_path) as memory:
+        await memory.store.admit(new_message(1))
+        page = await memory.overview.lines(LineQuery(words="преписка"))
+        assert [line.document.id for line in page.lines] == [id_of(1)]
+        assert await memory.overview.catch_up() == 0
 
 
 async def test_a_change_that_fails_files_nothing(tmp_path: Path) -> None:

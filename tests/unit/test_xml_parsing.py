@@ -82,6 +82,21 @@ def test_refuses(document: bytes, told: str, tmp_path: Path) -> None:
     assert told in results[0]
 
 
+@pytest.mark.parametrize("space", ["", f" xmlns='urn:{'x' * 600}'"], ids=["bare", "in-a-namespace"])
+@pytest.mark.parametrize("sign", [">", "&gt;"])
+def test_a_long_name_is_found_whatever_hides_the_end_of_its_tag(sign: str, space: str) -> None:
+    name = "n" * (xml.NAME + 1 - (600 if space else 0))
+    for document in (
+        f"<a><b c='{sign}' {name}='1'/></a>",
+        f"<a><b c='{sign}'/><{name}/></a>",
+        f"<a>{sign}<b>{sign}</b><{name} c='{sign}'></{name}></a>",
+    ):
+        if space and f" {name}=" in document:
+            continue  # an attribute without a prefix is in no namespace
+        with pytest.raises(WireError, match="name is too long"):
+            xml.parse(document.replace("<a>", f"<a{space}>").encode())
+
+
 def test_a_dtd_that_slipped_through_the_gate_is_found_in_the_tree() -> None:
     root = etree.fromstring(b"<!DOCTYPE a><a/>")
     with pytest.raises(WireError, match="DTD"):

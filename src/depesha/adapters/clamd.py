@@ -32,6 +32,9 @@ _CHUNK = 256 * 1024
 _REPLY_BYTES = 4096
 _VERSION_SECONDS = 300.0
 """How long a scanner's version is believed before it is asked again."""
+_FORESEEN_SECONDS = 10.0
+"""How long a verdict serves the scan that it was asked for ahead."""
+_MOST_FORESEEN = 256
 _LIMITS = ("Heuristics.Limits.Exceeded", "Heuristics.Encrypted")
 """Alarms that mean "I did not look at all of it", not "I found something"."""
 _PATH_CHARACTERS = 104
@@ -57,6 +60,23 @@ class ScannerFacts:
     database: str = ""
     """Number of the daily database; empty where it has none of its makers' databases."""
     database_built: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A scanner that takes open files, and what is believed of its version."""
+
+    path: str
+    engine: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Foreseen:
+    """What a scanner said of a file a moment ago."""
+
+    reply: bytes
+    engine: str
+    until: float
 
 
 @dataclass(slots=True)
@@ -105,6 +125,29 @@ class ClamdScanner:
         ]
         self._clock = clock
         self._connect_seconds = connect_seconds
+        self._foreseen: dict[str, _Foreseen] = {}
+
+    def ready(self) -> Ready | None:
+        """Return the least busy scanner if it takes open files and its version is known.
+
+        For `foresight.py`; from any thread.
+        """
+        scanner = min(self._scanners, key=lambda each: each.waiting)
+        if not scanner.unix_path or self._clock.monotonic() >= scanner.version_until:
+            return None
+        return Ready(path=scanner.unix_path, engine=scanner.version)
+
+    def foresee(self, path: Path, reply: bytes, engine: str) -> None:
+        """Note a whole reply about a file for the scan that follows; once, and not for long."""
+        if len(self._foreseen) < _MOST_FORESEEN:
+            until = self._clock.monotonic() + _FORESEEN_SECONDS
+            self._foreseen[str(path)] = _Foreseen(reply=reply, engine=engine, until=until)
+        else:
+            self._foreseen.clear()
+
+    def _seen(self, path: Path) -> _Foreseen | None:
+        known = self._foreseen.pop(str(path), None) if self._foreseen else None
+        return known if known is not None and self._clock.monotonic() < known.until else None
 
     async def scan(
         self, files: Sequence[tuple[int, Path]], budget: float
@@ -118,6 +161,9 @@ class ClamdScanner:
         return tuple(task.result() for task in tasks)
 
     async def _one(self, index: int, path: Path, deadline: float) -> ScanResult:
+        known = self._seen(path)
+        if known is not None:
+            return _result(index, _whole(known.reply), known.engine)
         engine = ""
         try:
             async with asyncio.timeout_at(deadline):

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from depesha.errors import DepeshaError
 from depesha.schemas.ids import Guid, MessageId
+from depesha.schemas.usage import ThreadUse
 
 if TYPE_CHECKING:
     from depesha.ports import Clock
@@ -110,24 +111,45 @@ class WorkerThreads:
     def __init__(self, size: int) -> None:
         if size < 1:
             raise DepeshaError("a pool needs at least one thread")
+        self._size, self._asked = size, 0
         self._pool = ThreadPoolExecutor(max_workers=size, thread_name_prefix="depesha")
         self._places = asyncio.Semaphore(size * 2)
         self._closed = False
 
+    def use(self) -> ThreadUse:
+        """Tell how busy the pool is now."""
+        busy = min(self._size, self._asked)
+        return ThreadUse(size=self._size, busy=busy, waiting=self._asked - busy)
+
     async def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run `function` in a worker thread, in the caller's context, and return its result."""
+        self._asked += 1
+        try:
+            future = await self._begin(function, *args, **kwargs)
+        except BaseException:
+            self._asked -= 1
+            raise
+        future.add_done_callback(self._ended)
+        return await asyncio.shield(future)
+
+    def _ended(self, _: object) -> None:
+        self._asked -= 1
+        self._places.release()
+
+    async def _begin(
+        self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> asyncio.Future[R]:
+        """Wait for a place and hand the call to the pool."""
         await self._places.acquire()
         if self._closed:
             self._places.release()
             raise DepeshaError("the gateway is stopping")
         try:
             call = functools.partial(contextvars.copy_context().run, function, *args, **kwargs)
-            future = asyncio.get_running_loop().run_in_executor(self._pool, call)
+            return asyncio.get_running_loop().run_in_executor(self._pool, call)
         except BaseException:
             self._places.release()
             raise
-        future.add_done_callback(lambda _: self._places.release())
-        return await asyncio.shield(future)
 
     async def close(self) -> None:
         """Take no more calls, wait for those begun. Closing twice is safe."""

@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import aiohttp
 
-    from depesha.adapters.clamd import ClamdScanner
     from depesha.adapters.contents import Inspector
     from depesha.app.trust import Trust
     from depesha.config import Settings
-    from depesha.ports import Checkpoint, Clock, IdSource, Jitter, Observer, Threads
+    from depesha.ports import (
+        Checkpoint,
+        Clock,
+        Foresight,
+        IdSource,
+        Jitter,
+        MalwareScanner,
+        Observer,
+        Threads,
+    )
     from depesha.queue.opening import Memory
 
 
@@ -30,5 +38,6 @@ class Base:
     trust: Trust
     memory: Memory
     session: aiohttp.ClientSession
-    scanner: ClamdScanner
+    scanner: MalwareScanner
     inspector: Inspector
+    foresight: Foresight

@@ -15,8 +15,10 @@ from depesha.gateway.following import Following
 from depesha.gateway.hearing import Hearing
 from depesha.gateway.leaving import Leaving
 from depesha.gateway.outbound import OutboundDesk
+from depesha.gateway.pauses import Pauses
 from depesha.gateway.planning import Planner
 from depesha.gateway.recipients import Recipients
+from depesha.gateway.reconciling import Doubts
 from depesha.gateway.sending import Sending
 from depesha.gateway.service import DISPATCH_LEASE_SECONDS, DISPATCH_SECONDS, Lane
 from depesha.gateway.signals import Signalling
@@ -52,7 +54,11 @@ class Departing:
             clock=h.clock,
             observer=h.observer,
         )
-        self.planner = Planner(channels, self.breakers, routes.routing(settings), h.clock)
+        self.pauses = Pauses(h.memory.notebook, h.clock)
+        self.planner = Planner(
+            channels, self.breakers, routes.routing(settings), h.clock, self.pauses
+        )
+        self.doubts = Doubts(planner=self.planner)
         self.hearing = Hearing(
             store=h.memory.outbound,
             departures=self.departures,
@@ -136,6 +142,7 @@ class Departing:
             ids=h.ids,
             jitter=h.jitter,
             checkpoint=h.checkpoint,
+            doubts=self.doubts,
         )
 
     def _following(self) -> Following:
@@ -150,6 +157,7 @@ class Departing:
             clock=h.clock,
             jitter=h.jitter,
             observer=h.observer,
+            doubts=self.doubts,
         )
 
     def _signalling(self) -> Signalling:

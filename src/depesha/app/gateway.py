@@ -16,6 +16,7 @@ import aiohttp
 from depesha import __version__
 from depesha.adapters.clamd import ClamdScanner
 from depesha.adapters.contents import Inspector
+from depesha.adapters.foresight import ClamdForesight
 from depesha.adapters.registry.feed import Bell, RingingObserver
 from depesha.adapters.seos.settings import SeosSettings, TrustSettings
 from depesha.adapters.system import (
@@ -29,11 +30,15 @@ from depesha.app import policy as values
 from depesha.app import registry
 from depesha.app.base import Base
 from depesha.app.departing import Departing
-from depesha.app.directories import AllDirectories
 from depesha.app.listeners import Listeners
 from depesha.app.networks import Networks, check_names, table
+from depesha.app.operators import OperatorsSide
+from depesha.app.orders import open_door
+from depesha.app.reconciling import Reconciling
 from depesha.app.registry import RegistrySide
+from depesha.app.retaining import Retaining
 from depesha.app.trust import load_trust
+from depesha.app.watching import Watching
 from depesha.gateway.checks.chain import Chain
 from depesha.gateway.desk import RegistryDesk
 from depesha.gateway.inbound import Inbound
@@ -50,7 +55,7 @@ from depesha.monitoring.health import (
 from depesha.monitoring.log import configure
 from depesha.monitoring.metrics import Metrics
 from depesha.monitoring.observer import LiveObserver
-from depesha.monitoring.server import Operators
+from depesha.monitoring.usage import WatchedScanner
 from depesha.queue.opening import open_memory
 from depesha.schemas import outbound_sentences, sentences
 
@@ -63,6 +68,9 @@ WORKERS = 8
 """Tasks done side by side: they mostly wait for others."""
 SHRED_SECONDS = 3600.0
 SWEEP_SECONDS = 24 * 3600.0
+RETENTION_SECONDS = 3600.0
+FILING_SECONDS = 2.0
+"""The words of a new document are filed so much later at most; a search files them at once."""
 
 
 class Gateway:
@@ -110,8 +118,23 @@ class Gateway:
         self._departing = Departing(base, self._networks, hooks)
         self._rooms(hooks, numbers)
         self._registry = RegistrySide(base, self._networks, self._departing, self._desk)
+        self._operators = OperatorsSide(
+            base,
+            self._networks,
+            self._departing,
+            self._desk,
+            self._registry.tokens,
+            self._watching.surroundings.now,
+        )
         await self._departing.load()
+        reconciling = Reconciling(settings, base.memory, base.clock, self._departing.doubts)
+        await reconciling.load()
+        self._retaining = Retaining(settings, base.memory, base.clock)
+        doers = {"reconcile": reconciling.do, "retention": self._retaining.do}
+        await self._stack.enter_async_context(open_door(doers, settings.store.folder))
         await self._registry.load()
+        await self._operators.load()
+        await self._stack.enter_async_context(self._operators.door())
         await base.threads.run(_read_words)
 
     async def _ground(self, seos: SeosSettings | None) -> Base:
@@ -133,6 +156,17 @@ class Gateway:
         self._stack.push_async_callback(memory.close)
         session = aiohttp.ClientSession()
         self._stack.push_async_callback(session.close)
+        scanner = ClamdScanner(settings.scanner.addresses, clock=self._clock)
+        self._watching = Watching(
+            settings,
+            metrics=self._metrics,
+            memory=memory,
+            scanner=scanner,
+            threads=threads,
+            clock=self._clock,
+            observer=self._observer,
+        )
+        self._stack.push_async_callback(self._watching.standing.close)
         return Base(
             settings=settings,
             clock=self._clock,
@@ -144,8 +178,9 @@ class Gateway:
             trust=trust,
             memory=memory,
             session=session,
-            scanner=ClamdScanner(settings.scanner.addresses, clock=self._clock),
+            scanner=WatchedScanner(scanner, self._metrics, self._clock),
             inspector=Inspector(limits=values.limits(settings)),
+            foresight=ClamdForesight(scanner, self._clock),
         )
 
     def _rooms(self, hooks: WebhookSender, numbers: Numbers | None) -> None:
@@ -172,6 +207,7 @@ class Gateway:
             ids=base.ids,
             observer=base.observer,
             checkpoint=base.checkpoint,
+            doubts=self._departing.doubts,
         )
         self._desk = RegistryDesk(
             store=memory.store,
@@ -220,10 +256,13 @@ class Gateway:
                     name="seal", seconds=base.settings.seal.every_seconds, job=memory.journal.seal
                 ),
                 Clockwork(name="shred", seconds=SHRED_SECONDS, job=self._shred),
-                Clockwork(name="filing", seconds=SWEEP_SECONDS, job=memory.overview.catch_up),
+                Clockwork(name="filing", seconds=FILING_SECONDS, job=memory.overview.catch_up),
                 Clockwork(name="sweep", seconds=SWEEP_SECONDS, job=memory.sweeper.sweep),
-                *self._networks.clockworks(self._inbound),
+                Clockwork(name="retention", seconds=RETENTION_SECONDS, job=self._retaining.tick),
+                *self._networks.clockworks(self._inbound, self._departing.pauses),
                 *self._registry.clockworks(),
+                *self._operators.clockworks(),
+                *self._watching.clockworks(),
             ),
             clock=base.clock,
             jitter=base.jitter,
@@ -239,13 +278,14 @@ class Gateway:
         listeners, listen = Listeners(self._settings), self._settings.listen
         health = self._health()
         service = self._service()
+        self._watching.serves(service)
         own_tls = listeners.own_tls
         seos = self._networks.seos
         if seos is not None:
             await seos.know_participants()
         try:
             await listeners.open(
-                self._operators(health),
+                self._operators.application(health, self._metrics, self._watching.standing),
                 listen.operators,
                 own_tls() if listen.operators_tls else None,
             )
@@ -260,6 +300,7 @@ class Gateway:
             self._logger.info("gateway is open", version=__version__)
             await service.run(stop)
         finally:
+            self._operators.stop()
             health.stop()
             await listeners.close()
 
@@ -273,17 +314,6 @@ class Gateway:
         if seos is not None:
             parts.append(directory_part(seos.channel.directory, base.clock))
         return Health(tuple(parts), base.clock)
-
-    def _operators(self, health: Health) -> aiohttp.web.Application:
-        base = self._base
-        return Operators(
-            health=health,
-            metrics=self._metrics,
-            store=base.memory.store,
-            directory=AllDirectories(self._networks.directories),
-            clock=base.clock,
-            threads=base.threads,
-        ).application()
 
 
 def _read_words() -> None:

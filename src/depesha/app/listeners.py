@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from asyncio import sslproto
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,24 @@ LINGER_SECONDS = 2.0
 BACKLOG = 2048
 """Callers that may wait for a place: past capacity they queue in the kernel, not in our memory."""
 
+READ_BYTES = 32 * 1024
+"""Of a body that nobody reads yet, about so much is taken from the wire: a thousand callers who wait
+for a place shall cost little memory."""
+sslproto.SSLProtocol.max_size = 2 * READ_BYTES
+"""Each connection with TLS has one such buffer; the library's 256 KiB fill with whole messages."""
+
 
 class Connection(web.RequestHandler):
     """One connection as the library handles it, but a broken request is not repeated to anybody."""
 
     __slots__ = ()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Leave with the kernel what nobody reads yet; it slows the sender."""
+        super().connection_made(transport)
+        limit = getattr(transport, "set_read_buffer_limits", None)
+        if limit is not None:  # with TLS alone: a plain connection has no buffer of its own
+            limit(READ_BYTES)
 
     def handle_error(
         self,
@@ -82,6 +96,7 @@ class Listeners:
                 lingering_time=LINGER_SECONDS,
                 # No caller has a reason to pack, and a bomb must not be unpacked to be refused.
                 auto_decompress=False,
+                read_bufsize=READ_BYTES,
             )
 
         return await loop.create_server(

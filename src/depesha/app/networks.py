@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from depesha.app.base import Base
     from depesha.config import Settings
+    from depesha.gateway.pauses import Pauses
     from depesha.ports import (
         Directory,
         Extractor,
@@ -257,38 +258,44 @@ class Networks:
         """What tells networks' operators of trouble."""
         return NoOperators() if self.mail is None else self.mail.signals
 
-    def clockworks(self, intake: Intake) -> tuple[Clockwork, ...]:
-        """Return the looks into inboxes, and what keeps registers and revocation lists fresh."""
+    def clockworks(self, intake: Intake, pauses: Pauses) -> tuple[Clockwork, ...]:
+        """Return the looks into inboxes, and what keeps registers and revocation lists fresh.
+
+        A look into an inbox is left out while a person's pause of receiving lasts.
+        """
         return (
             *(() if self.seos is None else self.seos.clockworks()),
-            *self._ssev_clockworks(intake),
-            *self._isds_clockworks(intake),
-            *self._mail_clockworks(intake),
+            *self._ssev_clockworks(intake, pauses),
+            *self._isds_clockworks(intake, pauses),
+            *self._mail_clockworks(intake, pauses),
         )
 
-    def _ssev_clockworks(self, intake: Intake) -> Iterator[Clockwork]:
+    def _ssev_clockworks(self, intake: Intake, pauses: Pauses) -> Iterator[Clockwork]:
         if self.ssev is None or self.ssev_settings is None:
             return
         receiver, seconds = self.ssev.receiver, self.ssev_settings.poll_seconds
-        yield Clockwork(name="ssev", seconds=seconds, job=lambda: receiver.poll(intake))
+        look = pauses.heeding("ssev", lambda: receiver.poll(intake))
+        yield Clockwork(name="ssev", seconds=seconds, job=look)
         yield Clockwork(name="ssev-profiles", seconds=DAY, job=self.ssev.directory.refresh)
 
-    def _isds_clockworks(self, intake: Intake) -> Iterator[Clockwork]:
+    def _isds_clockworks(self, intake: Intake, pauses: Pauses) -> Iterator[Clockwork]:
         isds, settings = self.isds, self.isds_settings
         if isds is None or settings is None:
             return
-        yield Clockwork(name="isds", seconds=settings.tick_seconds, job=lambda: isds.tick(intake))
+        look = pauses.heeding("isds", lambda: isds.tick(intake))
+        yield Clockwork(name="isds", seconds=settings.tick_seconds, job=look)
         if settings.revocation_lists:
             yield self._lists("isds", isds.lists, settings.revocation_lists)
 
-    def _mail_clockworks(self, intake: Intake) -> Iterator[Clockwork]:
+    def _mail_clockworks(self, intake: Intake, pauses: Pauses) -> Iterator[Clockwork]:
         mail, settings = self.mail, self.mail_settings
         if mail is None or settings is None:
             return
         inbox = mail.receiver
         if inbox is not None and settings.mailbox is not None:
             seconds = settings.mailbox.poll_seconds
-            yield Clockwork(name="email", seconds=seconds, job=lambda: inbox.poll(intake))
+            look = pauses.heeding("email", lambda: inbox.poll(intake))
+            yield Clockwork(name="email", seconds=seconds, job=look)
         if settings.trust.revocation_lists:
             yield self._lists("email", mail.lists, settings.trust.revocation_lists)
 

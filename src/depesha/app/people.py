@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from aiohttp import web
 from depesha.adapters.keys import load_or_create_seal_key
 from depesha.adapters.system import SystemClock, SystemIds, WorkerThreads
 from depesha.app.console import account_keeper, password_rules
+from depesha.app.sockets import short_name
 from depesha.errors import BrokenOffError, ConfigurationError, PeerError, RuleError
 from depesha.monitoring.console.access.door import ORDERS, Order, carry_out, door, machine_doer
 from depesha.monitoring.console.access.passwords import Passwords
@@ -47,7 +48,7 @@ async def open_door(keeper: AccountKeeper, folder: Path) -> AsyncIterator[None]:
     await runner.setup()
     end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with _short(folder) as name:
+        with short_name(folder, SOCKET) as name:
             end.bind(name)
         path.chmod(0o600)
         await web.SockSite(runner, end).start()
@@ -64,7 +65,7 @@ async def _ask(folder: Path, order: Order) -> list[dict[str, Any]] | None:
     """Ask the running gateway; None where none runs."""
     if not (folder / SOCKET).exists():
         return None
-    with _short(folder) as name:
+    with short_name(folder, SOCKET) as name:
         timeout = aiohttp.ClientTimeout(total=_SECONDS)
         connector = aiohttp.UnixConnector(path=name)
         body = {"act": order.act, "facts": dict(order.facts)}
@@ -102,13 +103,3 @@ async def _directly(settings: Settings, order: Order) -> list[dict[str, Any]]:
     finally:
         await memory.close()
         await threads.close()
-
-
-@contextmanager
-def _short(folder: Path) -> Iterator[str]:
-    """A name for the socket that is short enough, however deep the folder lies (unix(7))."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{handle}/{SOCKET}"
-    finally:
-        os.close(handle)

@@ -101,6 +101,11 @@ class RegistrySide:
             clock=base.clock,
         )
 
+    @property
+    def tokens(self) -> TokenStore:
+        """The API's own tokens: what the console revokes here is useless at once."""
+        return self._tokens
+
     async def load(self) -> None:
         """Read the tokens."""
         await self._base.threads.run(self._tokens.reload)

@@ -67,6 +67,7 @@ class SeosSide:
                 ids=base.ids,
                 observer=base.observer,
                 checkpoint=base.checkpoint,
+                foresight=base.foresight,
             )
         )
         self._lists = RevocationRefresher(

@@ -17,11 +17,13 @@ import click
 from depesha import __version__
 from depesha.cli.evidence import evidence, proof
 from depesha.cli.instance import doctor, init, serve
+from depesha.cli.keeping import backup, reconcile, restore, retention
 from depesha.cli.messages import held, inbox, parked, show
+from depesha.cli.moving import migrate_store
 from depesha.cli.outbound import decide, explain_route, outbox
 from depesha.cli.sending import send
 from depesha.cli.tokens import token
-from depesha.cli.trial import demo, simulate
+from depesha.cli.trial import demo, demo_week, drill, simulate
 from depesha.cli.users import user
 from depesha.cli.zfo import zfo
 from depesha.errors import Blame, DepeshaError
@@ -53,6 +55,7 @@ for _command in (
     init,
     serve,
     demo,
+    demo_week,
     simulate,
     doctor,
     *_EVERYDAY,
@@ -61,6 +64,12 @@ for _command in (
     proof,
     evidence,
     zfo,
+    backup,
+    restore,
+    reconcile,
+    retention,
+    drill,
+    migrate_store,
 ):
     depesha.add_command(_command)
 

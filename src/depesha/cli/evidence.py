@@ -56,6 +56,8 @@ def verify(*, file: BinaryIO, key: tuple[str, ...], machine: bool) -> None:
     output.table(("row", "at", "kind", "by", "seal"), rows, empty="No rows.")
     count, seals = len(report.rows), len(report.seals)
     click.echo(f"Message {report.message_id}: {count} rows under {seals} seals hold.")
+    if report.destroyed:
+        click.echo(f"Its content was destroyed when its time was over: {report.destroyed}")
     if not report.trusted:
         click.echo("The pack agrees with itself; --key names whose it must be.")
         output.pairs(("sealed by", one) for one in report.keys)

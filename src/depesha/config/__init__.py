@@ -6,7 +6,7 @@ Nothing here opens a socket, a store or a key; secrets are only referred to, nev
 
 from __future__ import annotations
 
-from depesha.config.loading import Settings, Source, load
+from depesha.config.loading import Settings, load
 from depesha.config.secret import secret
 from depesha.config.sections import (
     Address,
@@ -25,6 +25,7 @@ from depesha.config.sections import (
     Threads,
     Webhook,
 )
+from depesha.config.sources import Source
 from depesha.config.template import render_default, render_example
 
 __all__ = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
@@ -21,22 +20,12 @@ from pydantic_settings import (
 from depesha.config import console_sections as c
 from depesha.config import outbound_sections as o
 from depesha.config import sections as s
-from depesha.config import toml
+from depesha.config import sources, toml
+from depesha.config.sources import Source
 from depesha.errors import ConfigurationError
 
 PREFIX = "DEPESHA_"
 _SHOWN_MISTAKES = 5
-_SECRET_WORDS = ("password", "secret", "token", "pin")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """One running value and where it came from."""
-
-    key: str
-    value: str
-    origin: str
-    """`default`, `line N` of the file, or the name of an environment variable."""
 
 
 class Settings(BaseSettings):
@@ -66,6 +55,7 @@ class Settings(BaseSettings):
     signals: o.SignalsSection = Field(default_factory=o.SignalsSection)
     console: c.ConsoleSection = Field(default_factory=c.ConsoleSection)
     quarantine: s.QuarantineSection = Field(default_factory=s.QuarantineSection)
+    retention: s.RetentionSection = Field(default_factory=s.RetentionSection)
     seal: s.Seal = Field(default_factory=s.Seal)
     retry: s.Retry = Field(default_factory=s.Retry)
     log: s.Log = Field(default_factory=s.Log)
@@ -106,21 +96,37 @@ class Settings(BaseSettings):
         """Turn a failed validation of a table (`under`) into the same error `load` raises."""
         return _told(error, model, under, self._file, self._document, self._environment)
 
-    def sources(self) -> tuple[Source, ...]:
-        """Every running value with its origin, in the order of the file's sections."""
-        return tuple(
-            Source(key=".".join(path), value=_shown(path, value), origin=self._origin(path))
-            for path, value in _leaves((), self)
-        )
+    def sources(self, networks: Mapping[str, type[BaseModel]] | None = None) -> tuple[Source, ...]:
+        """Every running value with its origin, in the order of the file's sections.
 
-    def _origin(self, path: tuple[str, ...]) -> str:
-        for length in range(len(path), 0, -1):
-            variable = self._environment.get(path[:length])
-            if variable is not None:
-                return variable
-        if path in self._document.lines:
-            return f"line {self._document.lines[path]}"
-        return "default"
+        With the models of `networks` the defaults of their tables are told, too. Looks whether
+        named secrets are there, so it may block.
+        """
+        return tuple(self._source(path, value) for path, value in self._values(networks or {}))
+
+    def _values(
+        self, networks: Mapping[str, type[BaseModel]]
+    ) -> Iterator[tuple[toml.Path, object]]:
+        for name in type(self).model_fields:
+            if name != "networks":
+                yield from sources.leaves((name,), getattr(self, name))
+                continue
+            for network, table in self.networks.items():
+                model = networks.get(network)
+                opened = table if model is None else model.model_validate(table)
+                yield from sources.leaves(("networks", network), opened)
+
+    def _source(self, path: toml.Path, value: object) -> Source:
+        heads = (path[:length] for length in range(len(path), 0, -1))
+        variable = next((self._environment[one] for one in heads if one in self._environment), "")
+        line = 0 if variable else sources.line_of(path, self._document.lines)
+        return Source(
+            key=".".join(path),
+            value=sources.shown(path, value),
+            origin=variable or (f"line {line}" if line else "default"),
+            line=line,
+            secret=sources.secret_there(path, value, self._file.parent),
+        )
 
 
 def load(path: Path) -> Settings:
@@ -148,7 +154,22 @@ def load(path: Path) -> Settings:
         s.BASE.reset(token)
     settings._file, settings._document = path, document  # noqa: SLF001 -- our own class
     settings._environment = variables  # noqa: SLF001 -- our own class
+    _check_console(settings, variables)
     return settings
+
+
+def _check_console(settings: Settings, variables: Mapping[toml.Path, str]) -> None:
+    """Refuse to show the console's log-in to a network in clear, unless that was asked for."""
+    key = ("listen", "operators")
+    if not settings.listen.operators_bare or settings.console.origin.startswith("https:"):
+        return
+    place = variables.get(key) or f"{settings.file.name}:{settings.locate(key)}"
+    raise ConfigurationError(
+        f"{place}: listen.operators: {settings.listen.operators} is no address of this machine "
+        "alone, and passwords would travel there without TLS",
+        remedy="set listen.operators_tls, or console.origin to the https: address of the proxy in "
+        "front, or listen.operators_plain where something else keeps strangers away",
+    )
 
 
 def _variables() -> dict[toml.Path, str]:
@@ -232,29 +253,3 @@ def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
         yield annotation
     for argument in get_args(annotation):
         yield from _models_in(argument)
-
-
-def _leaves(under: toml.Path, value: object) -> Iterator[tuple[toml.Path, object]]:
-    """Every key with a plain value, models and tables opened."""
-    if isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from _leaves((*under, name), getattr(value, name))
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _leaves((*under, name), inner)
-    elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
-        for at, inner in enumerate(value):
-            yield from _leaves((*under, str(at)), inner)
-    else:
-        yield under, value
-
-
-def _shown(path: toml.Path, value: object) -> str:
-    """The value for people; what may be a secret in a network's own table is not shown."""
-    last = path[-1].lower()
-    named = last.endswith(("_env", "_file"))
-    if path[0] == "networks" and not named and any(word in last for word in _SECRET_WORDS):
-        return "[not shown]"
-    if isinstance(value, tuple):
-        return ", ".join(str(one) for one in value)
-    return "" if value is None else str(value)

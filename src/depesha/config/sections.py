@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from contextvars import ContextVar
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
@@ -51,6 +52,14 @@ class Address(str):
         made = super().__new__(cls, text.strip())
         made.host, made.port = match[1] or match[2], int(match[3])
         return made
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches it. Another name than `localhost` is never believed."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host.lower() == "localhost"
 
     @classmethod
     def __get_pydantic_core_schema__(
@@ -135,6 +144,9 @@ class Listen(Section):
     """Whether partners must show a certificate in TLS (facts 2.4)."""
     registry_tls: bool = False
     operators_tls: bool = False
+    operators_plain: bool = False
+    """True: the console is served without TLS beyond this machine, where something else keeps
+    strangers away from it; passwords then travel in clear to whoever stands in between."""
     idle_seconds: Seconds = 75.0
     """Longest wait for a whole request head, and between two requests of one connection."""
     certificate: Rooted | None = None
@@ -147,11 +159,30 @@ class Listen(Section):
             raise ValueError("certificate and key are set together or not at all")
         return self
 
+    @property
+    def operators_bare(self) -> bool:
+        """Whether others than this machine could reach the operators' listener without TLS."""
+        return not (self.operators.loopback or self.operators_tls or self.operators_plain)
+
 
 class Store(Section):
-    """Where everything durable lives."""
+    """Where everything durable lives: in a folder, or in PostgreSQL and a folder of files.
+
+    Several gateways may share a PostgreSQL database; then they share the folder, too.
+    """
 
     folder: Rooted = Path("store")
+    postgres_env: str = ""
+    """Environment variable with the address of the database, as
+    `postgresql://user:password@host/name?sslmode=verify-full`; the address is a secret."""
+    postgres_file: Rooted | None = None
+    """File whose first line is that address; read where no variable is named."""
+    gateway: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] = "gateway"
+    """Name of this gateway among those that share the database; each has its own."""
+    death_seconds: Annotated[float, Field(ge=15)] = 30.0
+    """A gateway that was not heard for so long loses the tasks it has in hand."""
+    careless: bool = False
+    """True: also a PostgreSQL that may lose what it stored, as with fsync off. For trials alone."""
 
 
 class LimitsSection(Section):
@@ -235,6 +266,22 @@ class QuarantineSection(Section):
 
     days: Annotated[int, Field(ge=0)] = 30
     max_bytes: Size = 1024 * MEBIBYTE
+
+
+class RetentionSection(Section):
+    """How many years the content of ended documents is kept, from 1 January after the end.
+
+    0: for ever. Evidence is always kept, and nothing is destroyed before two people approved it.
+    """
+
+    received_years: Annotated[int, Field(ge=0, le=200)] = 0
+    refused_years: Annotated[int, Field(ge=0, le=200)] = 0
+    """Refused at the door or by the registry; their bytes go earlier, see [quarantine]."""
+    sent_years: Annotated[int, Field(ge=0, le=200)] = 0
+    returned_years: Annotated[int, Field(ge=0, le=200)] = 0
+    """Documents of ours that went back to their author."""
+    numbered_ends: bool = False
+    """True: a document whose number was told has ended, though the registry closed no case."""
 
 
 class Seal(Section):

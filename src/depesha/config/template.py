@@ -39,16 +39,22 @@ trusted = {trusted}
 # Three listeners, so that a firewall can part them.
 # partners = "0.0.0.0:8440"                # the networks' peers: TLS, client certificates
 # registry = "127.0.0.1:8441"              # the document registry's API
-# operators = "127.0.0.1:8442"             # /healthz, /readyz, /metrics
+# operators = "127.0.0.1:8442"             # the console, /healthz, /readyz, /metrics
 # client_certificates = "required"         # or "optional"
 # registry_tls = false
 # operators_tls = false
+# operators_plain = false                  # true: without TLS beyond this machine, on purpose
 # idle_seconds = 75.0                      # longest wait for a request's head on a connection
 # certificate = "keys/tls.crt"             # default: the certificate of [keys]
 # key = "keys/tls.key"                     # default: the key of [keys]
 
 [store]
 # folder = "store"
+# postgres_env = ""                        # variable with postgresql://user:password@host/name
+# postgres_file = "keys/postgres"          # or, where no variable is named: a file with the address
+# gateway = "gateway"                      # name of this gateway, where several share the database
+# death_seconds = 30.0                     # not heard for so long, it loses the tasks it holds
+# careless = false                         # true: a PostgreSQL that may lose what it stored
 
 [limits]
 # Enforced while reading. Sizes are bytes or texts such as "100 MiB".
@@ -149,6 +155,15 @@ trusted = {trusted}
 # Refused bytes, encrypted, each under its own key that is destroyed at the end.
 # days = 30
 # max_bytes = "1 GiB"
+
+[retention]
+# Years for which the content of ended documents is kept, from 1 January after the end; 0: for ever.
+# Evidence is always kept, and nothing is destroyed before two people approved the list.
+# received_years = 0
+# refused_years = 0                        # their bytes go earlier, see [quarantine]
+# sent_years = 0
+# returned_years = 0                       # documents of ours that went back to their author
+# numbered_ends = false                    # true: ended, too, where the registry closes no case
 
 [seal]
 # The evidence is sealed after this time or these rows, whichever comes first.

@@ -13,6 +13,8 @@ from depesha.errors import Blame
 from depesha.gateway import breaker, retry
 from depesha.schemas.dispatch import EMAIL, Attempt, AttemptOutcome, Dispatch, Mark
 from depesha.schemas.participant import Participant, ParticipantStatus
+from depesha.schemas.pauses import Pause
+from depesha.schemas.restoration import found_absent
 from depesha.schemas.route import (
     Bar,
     Candidate,
@@ -31,10 +33,16 @@ FOR_A_WHILE = frozenset(
         Bar.BREAKER_OPEN,
         Bar.CLOSED_FOR_NOW,
         Bar.NOT_DUE,
+        Bar.PAUSED,
         Bar.NEEDS_A_YES,
     }
 )
 """Bars that may fall while the document waits."""
+RESTING = frozenset(
+    {Bar.PAUSED, Bar.NOT_DUE, Bar.REACH_UNKNOWN, Bar.BREAKER_OPEN, Bar.CLOSED_FOR_NOW}
+)
+"""Bars beside which a person's pause holds later choices back, as long as it lasts: the document
+is for this network. Where the recipient is not there, or away, no pause keeps it."""
 HOLDING = frozenset({Bar.NOT_DUE, Bar.REACH_UNKNOWN})
 """Bars that hold later choices back, as long as the channel's patience lasts."""
 
@@ -120,11 +128,13 @@ class Look:
     now: datetime
     attempts: tuple[Attempt, ...]
     """Those that count."""
+    pause: Pause | None = None
+    """A person's, of sending by this channel."""
 
     def candidate(self, rank: int) -> Candidate:
         """Return the channel with every bar that stands against it."""
         bars = (*self._by_rule(), *self._by_size(), *self._by_reach(), *self._by_history())
-        bars = (*bars, *self._by_health())
+        bars = (*bars, *self._by_health(), *self._by_pause())
         as_of = self.facts.reach_as_of
         patience_ends = self._patience_ends()
         holds = bool(bars) and patience_ends > self.now and all(b.reason in HOLDING for b in bars)
@@ -141,7 +151,7 @@ class Look:
             limits_as_of=self.facts.limits_as_of,
             stale=as_of is None or self.now - as_of > self.policy.stale_after,
             bars=bars,
-            holds=holds,
+            holds=holds or self._kept_by_pause(bars),
             probe=any(
                 breaker.circuit_at(one, self.now) is Circuit.HALF_OPEN for one in self.health
             ),
@@ -213,6 +223,17 @@ class Look:
             again = breaker.look_again(shut, self.now)
             yield reasoned(Bar.BREAKER_OPEN, again, failures=shut.failures, code=shut.last_code)
 
+    def _by_pause(self) -> Iterable[Reasoned]:
+        if self.pause is not None:
+            since = self.pause.since.isoformat(timespec="minutes")
+            yield reasoned(Bar.PAUSED, since=since)
+
+    def _kept_by_pause(self, bars: Iterable[Reasoned]) -> bool:
+        """Tell whether the document waits for the end of a pause, and takes no later choice."""
+        if self.pause is None or self.pause.onward:
+            return False
+        return all(bar.reason in RESTING for bar in bars)
+
     def _failed(self) -> list[tuple[retry.Schedule, list[Attempt]]]:
         """Failed tries by the budget they use, oldest first; empty budgets left out."""
         failed = sorted(
@@ -221,6 +242,7 @@ class Look:
                 for a in self.attempts
                 if a.network == self.facts.network
                 and a.outcome in {AttemptOutcome.DEFERRED, AttemptOutcome.ABSENT}
+                and not found_absent(a)
             ),
             key=lambda attempt: attempt.number,
         )

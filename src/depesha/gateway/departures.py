@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from depesha.gateway.signals import on_circuits, signal_tasks
+from depesha.schemas.lasting import ended
 from depesha.schemas.message import NewTask, TaskKind
 from depesha.schemas.outbound_events import DISPATCH_EVENTS
 
@@ -43,9 +44,10 @@ class Departures:
                 NewTask(
                     kind=TaskKind.WEBHOOK, due_at=now, payload={"listener": name, "event": event}
                 )
-                for name in self.webhooks.listeners(event)
+                for name in names
             )
             for state, event in DISPATCH_EVENTS.items()
+            if (names := self.webhooks.listeners(event))
         }
 
     def first_look(self, message: OutboundMessage, change: OutboundChange) -> datetime:
@@ -74,3 +76,5 @@ class Departures:
         """Tell the observer of a step that was committed."""
         if after.state is not before.state:
             self.observer.moved(after.id, after.network, str(after.state))
+        for stage, seconds in ended(before, after):
+            self.observer.lasted(after.network, stage, seconds)

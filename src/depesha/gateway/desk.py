@@ -13,6 +13,7 @@ from depesha.gateway.attachments import Attachments
 from depesha.gateway.tasks import documents_of, notices
 from depesha.schemas.answer import DocumentStatus
 from depesha.schemas.evidence import sha256
+from depesha.schemas.lasting import Stage, since
 from depesha.schemas.lifecycle import InboundEvent, InboundState, advance
 from depesha.schemas.message import Change, EvidenceKind, Message, NewEvidence, NewTask, Page, Query
 from depesha.schemas.steps import Step
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 REASON_CHARACTERS = 450
 """The reference receiver's own limit of a refusal reason (SEOS facts 3.12)."""
+
+_ANSWERED = frozenset({InboundState.REGISTERED, InboundState.REFUSED})
+"""The registry has spoken."""
 
 _LOOKS = 5
 """So often a step is made anew because its message came under one more GUID just then."""
@@ -200,6 +204,9 @@ class RegistryDesk:
             )
         )
         self._observer.changed(message.id, message.network, changed.state)
+        if changed.state in _ANSWERED:
+            seconds = since(message.received_at, now)
+            self._observer.lasted(message.network, Stage.REGISTERING, seconds)
         return changed
 
     async def attachment(self, message_id: MessageId, index: int, actor: str) -> BinaryIO:

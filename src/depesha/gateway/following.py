@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from depesha.gateway.departures import Departures
+    from depesha.gateway.reconciling import Doubts
     from depesha.gateway.retry import Schedule
     from depesha.ports import (
         Clock,
@@ -62,6 +63,8 @@ class Following:
     clock: Clock
     jitter: Jitter
     observer: Observer
+    doubts: Doubts | None = None
+    """What a restore made doubtful; None where that cannot be."""
 
     async def do(self, claim: Claim) -> str:
         """Look at one document once; return `done`, `deferred` or `parked`."""
@@ -94,6 +97,9 @@ class Following:
             person_told_at=message.person_told_at,
         )
         step = follow_up(awaited, thresholds, self.departures.calendar, now)
+        forgot = self.doubts is not None and self.doubts.unasked(message)
+        if forgot and awaited.can_ask and isinstance(step, LookAgain):
+            step = AskStatus()
         match step:
             case NothingToDo():
                 # A person has it; the answer ends this task when it comes.

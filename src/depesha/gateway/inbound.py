@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from depesha.errors import StorageError, UnsaidError
+from depesha.errors import ForgottenError, StorageError, UnsaidError
 from depesha.gateway import acknowledge
 from depesha.gateway.checks.chain import Chain, Examination, Result
 from depesha.schemas.answer import (
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from depesha.gateway.hearing import Hearing
+    from depesha.gateway.reconciling import Doubts
     from depesha.gateway.tasks import FollowUps
     from depesha.ports import (
         Checkpoint,
@@ -76,7 +77,10 @@ class Inbound:
         ids: IdSource,
         observer: Observer,
         checkpoint: Checkpoint,
+        doubts: Doubts | None = None,
     ) -> None:
+        """`doubts` tells whether the store was put back, and may have forgotten documents."""
+        self._doubts = doubts
         self._chain = chain
         self._store = store
         self._journal = journal
@@ -89,13 +93,13 @@ class Inbound:
 
     async def receive(self, arrival: Arrival, reply: Reply) -> bytes:
         """Check a document, store it with every verdict, and return the answer's bytes."""
-        for _ in range(LOOKS):
-            wire = await self._receive(arrival, reply)
+        for look in range(LOOKS):
+            wire = await self._receive(arrival, reply, first=look == 0)
             if wire is not None:
                 return wire
         raise StorageError("messages with the same identity came in each time between two looks")
 
-    async def _receive(self, arrival: Arrival, reply: Reply) -> bytes | None:
+    async def _receive(self, arrival: Arrival, reply: Reply, *, first: bool) -> bytes | None:
         """Do it once; None where its twin was stored between the look and the write.
 
         Then it is looked at again, for what the twin makes of it is the check's to say: a repeat,
@@ -103,7 +107,7 @@ class Inbound:
         """
         started = self._clock.monotonic()
         now = self._clock.now()
-        examination = await self._chain.examine(arrival, now)
+        examination = await self._examined(arrival, now, first=first)
         self._observer.examined(arrival.network, examination.checks)
         self._checkpoint.reached(Step.CHECKED)
         if examination.repeat is not None:
@@ -123,6 +127,19 @@ class Inbound:
             # Our own reader failed: a refusal would be untrue, and so would "received".
             raise UnsaidError("the message is kept, and nothing true can be said about it yet")
         return wire
+
+    async def _examined(self, arrival: Arrival, now: datetime, *, first: bool) -> Examination:
+        """Judge it; at the first look without asking the store whether it came before.
+
+        That is the usual case, and the admission itself settles it: the identities are claimed in
+        its transaction, and where one is held nothing is stored and everything is judged again.
+        Anything but a pass does not claim, so it is judged with what the store knows.
+        """
+        if first:
+            examination = await self._chain.examine(arrival, now, claiming=True)
+            if examination.outcome is Result.PASSED:
+                return examination
+        return await self._chain.examine(arrival, now)
 
     def _new_message(
         self,
@@ -219,6 +236,9 @@ class Inbound:
             if await self._hearing.notice(notice, wire):
                 self._observer.word(notice.network, type(notice).__name__)
                 return wire
+            if self._doubts is not None and self._doubts.forgetful:
+                await self._journal.record(_forgotten(notice, self._clock.now()))
+                raise ForgottenError("the store was put back; say it again later")
         unknown = finding(Rejection.DOCUMENT_UNKNOWN, document=notice.document.guid)
         answer = self._error(notice, problem or unknown)
         return await self._say(notice, answer, reply, EvidenceKind.WORD_RECEIVED, None)
@@ -265,6 +285,27 @@ class Inbound:
         self._checkpoint.reached(Step.WORD_STORED)
         self._observer.word(word.network, type(word).__name__)
         return wire
+
+
+def _forgotten(notice: StatusNotice, at: datetime) -> NewEvidence:
+    """A word about a document that the lost store may have sent: the registry repeats it, or not.
+
+    The report after a restore names it (`depesha reconcile`).
+    """
+    return NewEvidence(
+        kind=EvidenceKind.WORD_RECEIVED,
+        at=at,
+        message_id=None,
+        actor=peer_actor(notice.sender),
+        facts={
+            "word": type(notice).__name__,
+            "network": notice.network,
+            "original": notice.original,
+            "document": notice.document.guid,
+            "status": str(notice.status),
+            "forgotten": 1,
+        },
+    )
 
 
 def peer_actor(party: Party) -> str:

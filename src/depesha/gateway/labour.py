@@ -18,6 +18,7 @@ from depesha.gateway.tasks import QUARANTINE_AFTER, STATES, documents_of, notice
 from depesha.schemas.answer import DocumentStatus
 from depesha.schemas.identity import is_proved
 from depesha.schemas.ids import guid
+from depesha.schemas.lasting import Stage, acknowledging
 from depesha.schemas.lifecycle import InboundEvent, InboundState
 from depesha.schemas.message import (
     Change,
@@ -29,7 +30,7 @@ from depesha.schemas.message import (
     TaskKind,
 )
 from depesha.schemas.outbound_events import EVENT_STATES
-from depesha.schemas.outcome import Deferred, Delivered, Outcome, Refused, Unclear
+from depesha.schemas.outcome import Deferred, Delivered, Outcome, Refused, Unclear, blame_of
 from depesha.schemas.steps import Step
 
 if TYPE_CHECKING:
@@ -159,6 +160,9 @@ class Labour:
         notice = acknowledge.notice(message, status, document)
         outcome = await self._notifiers[message.network].notify(notice)
         self._observer.notice(message.id, message.network, _word(outcome), claim.attempts + 1)
+        blame = blame_of(outcome)
+        if blame is not None:
+            self._observer.failed(message.network, "in", blame)
         if isinstance(outcome, Delivered):
             self._checkpoint.reached(Step.NOTICE_TAKEN)
             await self._taken(claim, message, status, outcome)
@@ -198,6 +202,9 @@ class Labour:
                 completes=claim,
             )
         )
+        seconds = acknowledging(message, self._clock.now()) if first else None
+        if seconds is not None:
+            self._observer.lasted(message.network, Stage.ACKNOWLEDGING, seconds)
 
     def _on_taken(self, message: Message) -> tuple[NewTask, ...]:
         entered = {

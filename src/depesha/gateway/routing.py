@@ -6,7 +6,8 @@ in the installation's order that has no bar. A channel that only waits for its o
 which nobody could tell whether the recipient is there, holds the later ones back for a while; a
 channel that is down lets the next one have the document at once (FBK-02), and gets later
 documents again as soon as it lives (FBK-04). Personal data for a third party never take e-mail
-(FBK-07, S12); nothing goes below the document's legal floor.
+(FBK-07, S12); nothing goes below the document's legal floor. A channel that a person paused is not
+tried; later ones wait with it unless he said "onward".
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from datetime import datetime
 
 from depesha.gateway.bars import FOR_A_WHILE, Look, RoutingPolicy, Standing
 from depesha.schemas.dispatch import Attempt, AttemptOutcome, Dispatch
+from depesha.schemas.pauses import Pause
 from depesha.schemas.route import (
+    TROUBLE,
     AlreadyThere,
     AskFirst,
     AskPerson,
@@ -34,17 +37,6 @@ from depesha.schemas.route import (
 )
 
 GOT_THROUGH = frozenset({AttemptOutcome.ACCEPTED, AttemptOutcome.DELIVERED})
-TROUBLE = frozenset(
-    {
-        Bar.REACH_UNKNOWN,
-        Bar.BREAKER_OPEN,
-        Bar.CLOSED_FOR_NOW,
-        Bar.NOT_DUE,
-        Bar.RETRIES_USED_UP,
-        Bar.REFUSED_BEFORE,
-    }
-)
-"""Bars that make the next choice a fallback: the network's operator is signalled (FBK-02, -03)."""
 
 
 def must_ask(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
@@ -64,15 +56,22 @@ def make_plan(
     policy: RoutingPolicy,
     now: datetime,
     standing: Standing | None = None,
+    pauses: Mapping[str, Pause] | None = None,
 ) -> Plan:
     """Return what to do now with a document, and every channel with its reasons.
 
     `health` holds channels as wholes and their peers; those of other peers are not looked at.
+    `pauses` are people's, by network, of sending.
     The order of the sequences changes nothing.
     """
     standing = standing or Standing()
     facts = {one.network: one for one in channels}
-    candidates = _candidates(dispatch, facts, health, policy, now, standing)
+    looks = _looks(dispatch, facts, health, policy, now, standing)
+    rest = pauses or {}
+    candidates = tuple(
+        replace(look, pause=rest.get(look.facts.network)).candidate(rank)
+        for rank, look in enumerate(looks, start=1)
+    )
     step = _before_sending(facts, policy, standing)
     if step is None:
         step, candidates = _choose(candidates, policy, now, standing)
@@ -152,14 +151,14 @@ def _wake(candidates: Iterable[Candidate], policy: RoutingPolicy, now: datetime)
     return min(wakes, default=now + policy.look_again)
 
 
-def _candidates(
+def _looks(
     dispatch: Dispatch,
     facts: Mapping[str, ChannelFacts],
     health: Sequence[ChannelHealth],
     policy: RoutingPolicy,
     now: datetime,
     standing: Standing,
-) -> tuple[Candidate, ...]:
+) -> tuple[Look, ...]:
     used = [channel for channel in policy.channels if channel.network in facts]
     return tuple(
         Look(
@@ -175,6 +174,6 @@ def _candidates(
             policy=policy,
             now=now,
             attempts=standing.counted(),
-        ).candidate(rank)
-        for rank, channel in enumerate(used, start=1)
+        )
+        for channel in used
     )

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from depesha.gateway.committing import Committing
     from depesha.gateway.leaving import Leaving
     from depesha.gateway.planning import Planner
+    from depesha.gateway.reconciling import Doubts
     from depesha.ports import (
         Checkpoint,
         Clock,
@@ -68,6 +69,8 @@ class Sending:
     ids: IdSource
     jitter: Jitter
     checkpoint: Checkpoint
+    doubts: Doubts | None = None
+    """What a restore made doubtful; None where that cannot be."""
 
     async def do(self, claim: Claim) -> str:
         """Move the document as far as it goes now; return `done` or `deferred`."""
@@ -88,6 +91,10 @@ class Sending:
             case OutboundState.SENDING:
                 return await self.trying.found_sending(claim, message)
             case _:
+                doubts = self.doubts
+                forgotten = None if doubts is None else await doubts.about(message, self.ids)
+                if forgotten is not None:
+                    return await self.trying.suspect(claim, message, forgotten)
                 return await self._next(claim, message)
 
     # --- looked at once more, and signed ---

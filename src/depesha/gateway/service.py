@@ -7,12 +7,14 @@ ends with a person, never in silence.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from depesha.errors import DepeshaError, LostLeaseError
 from depesha.gateway import retry
 from depesha.schemas.message import Claim, EvidenceKind, NewEvidence, TaskKind
+from depesha.schemas.usage import Hands
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -78,6 +80,14 @@ class Service:
         self._clock = clock
         self._jitter = jitter
         self._observer = observer
+        self._busy: Counter[str] = Counter()
+
+    def hands(self) -> tuple[Hands, ...]:
+        """Tell how many workers of each lane have a task in hand now."""
+        return tuple(
+            Hands(lane=lane.name, workers=lane.workers, busy=self._busy[lane.name])
+            for lane in self._lanes
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set and the tasks in hand are done, or given back for later."""
@@ -131,9 +141,11 @@ class Service:
 
     async def _one(self, lane: Lane, claim: Claim, hands: asyncio.Semaphore) -> None:
         started = self._clock.monotonic()
+        self._busy[lane.name] += 1
         try:
             outcome = await self._guarded(lane, claim)
         finally:
+            self._busy[lane.name] -= 1
             hands.release()
         self._observer.task(claim.kind, outcome, self._clock.monotonic() - started)
 

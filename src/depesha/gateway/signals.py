@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from depesha.gateway import retry
-from depesha.gateway.routing import TROUBLE
 from depesha.schemas.message import EvidenceKind, NewEvidence, NewTask, TaskKind
 from depesha.schemas.outbound import Signal, SignalKind
 from depesha.schemas.outcome import Delivered, Refused
+from depesha.schemas.route import TROUBLE, Bar
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -86,6 +86,8 @@ def on_stuck(plan: Plan, peer: str) -> Signal | None:
     if not plan.candidates:
         return None
     first = plan.candidates[0]
+    if any(bar.reason is Bar.PAUSED for bar in first.bars):
+        return None  # a person of ours did it: no word for the network's operator
     code = str(first.bars[0].reason) if first.bars else ""
     return Signal(
         kind=SignalKind.STUCK, network=first.network, at=plan.made_at, code=code, peer=peer

@@ -22,7 +22,7 @@ from depesha.schemas.outbound import (
     Settlement,
 )
 from depesha.schemas.outbound_lifecycle import OutboundEvent
-from depesha.schemas.outcome import Answered, Deferred, Outcome, Unclear
+from depesha.schemas.outcome import Answered, Deferred, Outcome, Unclear, blame_of
 from depesha.schemas.steps import OutboundStep
 
 if TYPE_CHECKING:
@@ -65,6 +65,9 @@ class Trying:
         seconds = self.clock.monotonic() - started
         told = type(outcome).__name__.lower()
         self.observer.tried(message.id, channel.network, told, seconds)
+        blame = blame_of(outcome)
+        if blame is not None:
+            self.observer.failed(channel.network, "out", blame)
         after = await self._settle(claim, message, attempt, outcome, asked=False)
         self.checkpoint.reached(OutboundStep.OUTCOME_STORED)
         return after
@@ -107,6 +110,25 @@ class Trying:
         if unclear:
             return "deferred"
         return "done" if settlement.outcome in GOT_THROUGH else after
+
+    async def suspect(self, claim: Claim, message: OutboundMessage, forgotten: Attempt) -> Step:
+        """Write down a try that a lost store may have made; like any other it is asked about."""
+        return await self.committing.commit(
+            message,
+            OutboundChange(
+                message_id=message.id,
+                evidence=self.committing.evidence(
+                    message,
+                    EvidenceKind.ATTEMPT_BEGUN,
+                    network=forgotten.network,
+                    attempt=forgotten.id,
+                    forgotten=1,
+                ),
+                events=(OutboundEvent.ROUTED, OutboundEvent.ATTEMPT_BEGUN),
+                begin=forgotten,
+                claim=claim,
+            ),
+        )
 
     async def found_sending(self, claim: Claim, message: OutboundMessage) -> Step:
         """Settle as unclear: we died, or were too slow, between intent and outcome."""

@@ -136,7 +136,7 @@ def make_logger(stream: TextIO, level: str, form: str) -> Logger:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         cache_logger_on_first_use=True,
-    )
+    ).bind()  # bound at once: a lazy one is bound anew at each line, also at those not written
     return logger
 
 

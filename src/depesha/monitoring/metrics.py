@@ -10,9 +10,19 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from depesha.errors import Blame
+from depesha.schemas.lasting import INWARD, Stage
 from depesha.schemas.lifecycle import InboundState
 from depesha.schemas.message import Counts
 from depesha.schemas.outbound_lifecycle import OutboundState
@@ -24,6 +34,16 @@ _MOST_WORDS = 64
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _SIZES = tuple(float(4**n * 1024) for n in range(10))
 _TRIES = (1, 2, 3, 5, 8, 13)
+_WAYS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 86400, 3 * 86400, 7 * 86400)
+"""Seconds to days: a way waits for registries, people and other administrations."""
+_LAGS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
+_GROUPS = (1, 2, 5, 10, 20, 50, 100, 200)
+_OUTCOMES = ("delivered", "deferred", "refused", "unclear")
+_LISTENERS = ("partners", "registry", "operators")
+_CLASSES = ("2xx", "3xx", "4xx", "5xx")
+
+# Each counter's birth as a second series: nobody asks for it.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # untyped there
 
 
 class Words:
@@ -52,6 +72,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._counters()
         self._durations()
+        self._resources()
         self._standing()
         info = Info("depesha_build", "Version that runs.", registry=self.registry)
         info.info({"version": version})
@@ -86,6 +107,11 @@ class Metrics:
         )
         self.moves = count("outbound_changes", "Steps of documents of ours.", "network", "state")
         self.requests = count("requests", "Requests answered.", "listener", "status")
+        self.failures = count(
+            "failures",
+            "What did not succeed, by who must act: theirs (peer), network, ours.",
+            *("network", "direction", "blame"),
+        )
 
     def _durations(self) -> None:
         spread = self._spread
@@ -102,8 +128,48 @@ class Metrics:
         self.attempt_seconds = spread(
             "attempt_seconds", "Time one try to send a document took.", "network"
         )
+        self.stage_seconds = spread(
+            "stage_seconds",
+            "Stretches of a document's way: registering, acknowledging, sending, confirming.",
+            *("network", "direction", "stage"),
+            buckets=_WAYS,
+        )
         self.task_seconds = spread("task_seconds", "Time a task took.", "kind")
         self.request_seconds = spread("request_seconds", "Time until an answer.", "listener")
+
+    def _resources(self) -> None:
+        spread = self._spread
+        self.commit_seconds = spread(
+            "store_commit_seconds", "Time the disk took for a commit of the store.", buckets=_FAST
+        )
+        self.commit_callers = spread(
+            "store_commit_callers", "Callers that one commit served.", buckets=_GROUPS
+        )
+        self.scan_seconds = spread("scan_seconds", "Time a scan of a document's files took.")
+        self.scans = self._count("scanned_files", "Files scanned, by verdict.", "outcome")
+        self.loop_lag = spread(
+            "event_loop_lag_seconds", "How late the event loop woke a sleeper.", buckets=_LAGS
+        )
+
+    def know(self, networks: Iterable[str]) -> None:
+        """Show the series that alerts divide by from the start, at zero.
+
+        Otherwise the first failure of all would be the birth of its series, and no increase.
+        """
+        for network in networks:
+            self.received.labels(network)
+            for outcome in _OUTCOMES:
+                self.attempts.labels(network, outcome)
+            for direction in ("in", "out"):
+                for blame in Blame:
+                    self.failures.labels(network, direction, blame)
+            for stage in Stage:
+                direction = "in" if stage in INWARD else "out"
+                self.stage_seconds.labels(network, direction, stage)
+        for listener in _LISTENERS:
+            for status in _CLASSES:
+                self.requests.labels(listener, status)
+        self.troubles.labels("store", "STORAGE")
 
     def _standing(self) -> None:
         gauge = self._gauge

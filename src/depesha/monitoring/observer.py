@@ -6,14 +6,44 @@ words and numbers pass through here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import assert_never
 
+from depesha.errors import Blame, DepeshaError
 from depesha.monitoring.log import Logger
 from depesha.monitoring.metrics import Metrics, Words
+from depesha.schemas.lasting import INWARD
+from depesha.schemas.lifecycle import InboundState
+from depesha.schemas.overview import Direction
 from depesha.schemas.route import Circuit
 from depesha.schemas.verdict import CheckRecord, Held, Passed, Rejected, Repeated, Verdict
 
 NO_NETWORK = "none"
+IN, OUT = Direction.IN.value, Direction.OUT.value
+_FAILED: Mapping[str, Blame] = {
+    InboundState.REJECTED: Blame.THEIRS,
+    InboundState.HELD: Blame.OURS,
+}
+"""First states in which the sender did wrong, or in which we could not judge by ourselves."""
+RECEIVING: Mapping[str, Blame] = {
+    **dict.fromkeys(("poll", "login", "receiver"), Blame.NETWORK),
+    **dict.fromkeys(("server", "reader"), Blame.OURS),
+}
+"""Parts that fetch or take messages, by whom a fault of theirs is laid to if its code tells none:
+`trouble("ssev.poll", …)` is a failure of that network's way in."""
+
+
+def _blames() -> dict[str, Blame]:
+    """What the house's own errors say of who must act, by code."""
+    kinds, found = [DepeshaError], dict[str, Blame]()
+    while kinds:
+        kind = kinds.pop()
+        found[kind.code] = kind.blame
+        kinds += kind.__subclasses__()
+    return found
+
+
+_BLAMES = _blames()
 _HUNDRED = 100
 
 
@@ -48,6 +78,8 @@ class LiveObserver:
         network = self._word(network)
         self._metrics.stored.labels(network, self._word(state)).inc()
         self._metrics.durable_seconds.labels(network).observe(seconds)
+        if state in _FAILED:
+            self.failed(network, IN, _FAILED[state])
         self._log.info(
             "message stored",
             message=message,
@@ -92,6 +124,9 @@ class LiveObserver:
         """Something of ours or of a neighbour failed."""
         where, code = self._word(where), self._word(code)
         self._metrics.troubles.labels(where, code).inc()
+        network, _, part = where.partition(".")
+        if part in RECEIVING:
+            self.failed(network, IN, _BLAMES.get(code, RECEIVING[part]))
         self._log.warning("trouble", where=where, code=code)
 
     def tried(self, message: str, network: str, outcome: str, seconds: float) -> None:
@@ -119,6 +154,21 @@ class LiveObserver:
         self._metrics.circuit_open.labels(network).set(0 if shut else 1)
         write = self._log.info if shut else self._log.warning
         write("circuit", network=network, state=self._word(state))
+
+    def failed(self, network: str, direction: str, blame: str) -> None:
+        """Something on a network did not succeed; what it was is told by its own event."""
+        self._metrics.failures.labels(self._word(network), direction, self._word(blame)).inc()
+
+    def lasted(self, network: str, stage: str, seconds: float) -> None:
+        """A stretch of a document's way ended."""
+        direction = IN if stage in INWARD else OUT
+        labels = self._word(network), direction, self._word(stage)
+        self._metrics.stage_seconds.labels(*labels).observe(seconds)
+
+    def committed(self, callers: int, seconds: float) -> None:
+        """The store committed; called in its thread, so nothing but these two is touched."""
+        self._metrics.commit_seconds.observe(seconds)
+        self._metrics.commit_callers.observe(callers)
 
     def request(self, listener: str, status: int, seconds: float) -> None:
         """A listener answered a request; neither path nor address is kept."""

@@ -16,8 +16,11 @@ from depesha.monitoring.health import Health
 from depesha.monitoring.metrics import CONTENT_TYPE, Metrics
 
 if TYPE_CHECKING:
+    from depesha.monitoring.standing import Standing
     from depesha.ports import Clock, Directory, MessageStore, Threads
 
+FORM_BYTES = 256 * 1024
+"""The longest form of the console: notes and letters, never files."""
 _COUNT_SECONDS = 3.0
 _UNAVAILABLE = 503
 
@@ -34,6 +37,7 @@ class Operators:
         directory: Directory,
         clock: Clock,
         threads: Threads,
+        standing: Standing | None = None,
     ) -> None:
         self._health = health
         self._metrics = metrics
@@ -41,10 +45,11 @@ class Operators:
         self._directory = directory
         self._clock = clock
         self._threads = threads
+        self._standing = standing
 
     def application(self) -> web.Application:
         """Return the aiohttp application, ready to be mounted or served."""
-        app = web.Application(client_max_size=1024)
+        app = web.Application(client_max_size=FORM_BYTES)
         app.router.add_get("/healthz", self.alive)
         app.router.add_get("/readyz", self.ready)
         app.router.add_get("/metrics", self.numbers)
@@ -69,6 +74,8 @@ class Operators:
                 self._metrics.show(await self._store.counts(), now)
         except (DepeshaError, TimeoutError):
             self._metrics.part_up.labels("store").set(0)
+        if self._standing is not None:
+            await self._standing.show()
         state = self._directory.state()
         self._metrics.show_directory(state.loaded_at, state.participants, now)
         body = await self._threads.run(self._metrics.render)

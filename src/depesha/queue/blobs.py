@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import count
+from os.path import dirname, isfile
 from pathlib import Path
 
 from depesha.errors import StorageError
@@ -40,16 +41,16 @@ def disk() -> Iterator[None]:
 
 
 @contextmanager
-def _gone_on_failure(file: Path) -> Iterator[None]:
+def _gone_on_failure(file: str | Path) -> Iterator[None]:
     """Remove a file that could not be moved in: on a full disk it would keep the disk full."""
     try:
         yield
     except BaseException:
-        file.unlink(missing_ok=True)
+        Path(file).unlink(missing_ok=True)
         raise
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: str | Path) -> None:
     """Make the entries of a folder durable."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -58,7 +59,7 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def sync_file(path: Path) -> None:
+def sync_file(path: str | Path) -> None:
     """Make a file's bytes durable."""
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -67,7 +68,7 @@ def sync_file(path: Path) -> None:
         os.close(handle)
 
 
-def write_file(path: Path, data: bytes, at: datetime, *, durable: bool) -> None:
+def write_file(path: str | Path, data: bytes, at: datetime, *, durable: bool) -> None:
     """Write a new file that only we may read."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -81,9 +82,9 @@ def write_file(path: Path, data: bytes, at: datetime, *, durable: bool) -> None:
         os.close(handle)
 
 
-def file_digest(path: Path) -> Digest:
+def file_digest(path: str | Path) -> Digest:
     """Return the SHA-256 of a file, read in pieces."""
-    with path.open("rb") as file:
+    with open(path, "rb") as file:
         return Digest(hashlib.file_digest(file, "sha256").hexdigest())
 
 
@@ -93,12 +94,17 @@ class FileBlobs:
     A file's time of modification is when its bytes were last put, by our clock.
     """
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
-        """Make the folders and empty the spool: what lies there belonged to a dead process."""
+    def __init__(self, folder: Path, clock: Clock, gateway: str = "") -> None:
+        """Make the folders and empty the spool: what lies there belonged to a dead process.
+
+        Where several gateways share the folder, `gateway` says whose spool it is.
+        """
         self._folder = folder
+        self._text = str(folder)
         self._clock = clock
         self._again = threading.Lock()
-        self._spool = folder / "spool"
+        self._spool = folder / "spool" / gateway if gateway else folder / "spool"
+        self._spool_text = str(self._spool)
         self._numbers = count(1)
         with disk():
             shutil.rmtree(self._spool, ignore_errors=True)
@@ -117,15 +123,18 @@ class FileBlobs:
     def path(self, digest: Digest) -> Path | None:
         """See `BlobStore.path`."""
         place = self._place(digest)
-        return place if place.is_file() else None
+        return Path(place) if isfile(place) else None
 
     def spool(self) -> Path:
         """See `BlobStore.spool`."""
-        return self._spool / str(next(self._numbers))
+        return Path(self._spool_name())
+
+    def _spool_name(self) -> str:
+        return f"{self._spool_text}/{next(self._numbers)}"
 
     def remove(self, digest: Digest) -> None:
         """See `BlobStore.remove`."""
-        place = self._place(digest)
+        place = Path(self._place(digest))
         with disk():
             place.unlink(missing_ok=True)
             sync_folder(place.parent)
@@ -133,7 +142,7 @@ class FileBlobs:
     def put_at(self, digest: Digest) -> datetime | None:
         """Return when these bytes were last put, or None where they are gone."""
         try:
-            return datetime.fromtimestamp(self._place(digest).stat().st_mtime, UTC)
+            return datetime.fromtimestamp(os.stat(self._place(digest)).st_mtime, UTC)
         except FileNotFoundError:
             return None
 
@@ -145,12 +154,28 @@ class FileBlobs:
         with self._again:
             if self.put_at(digest) not in {last_put, None}:
                 return False
-            if durable:
-                self.remove(digest)
-            else:
-                with disk():
-                    self._place(digest).unlink(missing_ok=True)
+            with disk():
+                return self._take_away(Path(self._place(digest)), last_put, durable=durable)
+
+    def _take_away(self, place: Path, last_put: datetime, *, durable: bool) -> bool:
+        """Move a file aside, look once more when it was put, and only then remove it.
+
+        Another process that shares the folder may put the same bytes at this very moment; then
+        they are moved back, unless it has written them anew.
+        """
+        aside = self.spool()
+        try:
+            place.rename(aside)
+        except FileNotFoundError:
             return True
+        again = datetime.fromtimestamp(aside.stat().st_mtime, UTC) != last_put
+        if again:
+            with suppress(FileExistsError):
+                os.link(aside, place)
+        aside.unlink()
+        if durable or again:
+            sync_folder(place.parent)
+        return not again
 
     def shelf(self, number: int) -> dict[Digest, datetime]:
         """Return what lies in one of the `SHELVES` folders, and when it was last put.
@@ -166,15 +191,16 @@ class FileBlobs:
                         found[Digest(entry.name)] = put
         return found
 
-    def _place(self, value: Digest) -> Path:
+    def _place(self, value: Digest) -> str:
+        """A text and no `Path`: making and joining those took a tenth of a small file's time."""
         name = digest(value)
-        return self._folder / name[:2] / name
+        return f"{self._text}/{name[:2]}/{name}"
 
     def _put_bytes(self, data: bytes, *, durable: bool) -> Digest:
         name = Digest(hashlib.sha256(data).hexdigest())
         place = self._place(name)
         if not self._have(place, name, len(data), durable=durable):
-            spool = self.spool()
+            spool = self._spool_name()
             with _gone_on_failure(spool):
                 write_file(spool, data, self._clock.now(), durable=durable)
                 self._move(spool, place, durable=durable)
@@ -193,37 +219,38 @@ class FileBlobs:
             self._move(source, place, durable=durable)
         return name
 
-    def _move(self, source: Path, place: Path, *, durable: bool) -> None:
+    def _move(self, source: str | Path, place: str, *, durable: bool) -> None:
         with self._again:  # never between a last look at old bytes and their removal
-            source.replace(place)
+            os.replace(source, place)
         if durable:
-            sync_folder(place.parent)
+            sync_folder(dirname(place))
 
-    def _have(self, place: Path, name: Digest, size: int, *, durable: bool) -> bool:
+    def _have(self, place: str, name: Digest, size: int, *, durable: bool) -> bool:
         """Tell whether the very bytes lie there already, and make them durable if asked.
 
         After a power cut an unsynced file may be there with other bytes: hence the second look.
         """
-        if not place.is_file():
+        if not isfile(place):
             return False
-        with self._again:
+        with self._again, suppress(FileNotFoundError):  # another process moved them aside
             if _size(place) != size or file_digest(place) != name:
                 return False
             _stamp(place, self._clock.now())
             if durable:
                 sync_file(place)
-                sync_folder(place.parent)
-        return True
+                sync_folder(dirname(place))
+        return isfile(place)
 
 
-def _size(path: Path) -> int:
+def _size(path: str) -> int:
     """Return a file's size, or -1 where there is none."""
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size
     except FileNotFoundError:
         return -1
 
 
-def _stamp(file: Path | int, moment: datetime) -> None:
+def _stamp(file: str | Path | int, moment: datetime) -> None:
     """Set a file's time of modification."""
-    os.utime(file, (moment.timestamp(), moment.timestamp()))
+    at = moment.timestamp()
+    os.utime(file, (at, at))

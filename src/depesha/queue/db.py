@@ -22,8 +22,9 @@ from typing import TypeVar
 import apsw
 
 from depesha.errors import ConfigurationError, StorageError
-from depesha.queue.lane import Lane, Transaction, storage_error
+from depesha.queue.lane import Transaction, Watch
 from depesha.queue.migrate import migrate
+from depesha.queue.sqlite_lane import SqliteLane, SqliteTransaction, storage_error
 
 R = TypeVar("R")
 
@@ -58,10 +59,12 @@ def _silent(_error: StorageError) -> None:
     """Tell nobody."""
 
 
-class Database:
-    """The store's database. Every method may be called from the event loop that opened it."""
+class SqliteDatabase:
+    """`Database` on SQLite. Every method may be called from the event loop that opened it."""
 
-    def __init__(self, lock: int, writer: Lane, reader: Lane, viewer: Lane) -> None:
+    def __init__(
+        self, lock: int, writer: SqliteLane, reader: SqliteLane, viewer: SqliteLane
+    ) -> None:
         """Take what `open` made."""
         self._lock = lock
         self._writer = writer
@@ -74,17 +77,20 @@ class Database:
         folder: Path,
         now: datetime,
         trouble: Callable[[StorageError], None] = _silent,
-    ) -> Database:
+        watch: Watch | None = None,
+    ) -> SqliteDatabase:
         """Open the folder's database, migrated to this version.
 
-        `trouble` is told, in a thread of ours, of every failure of SQLite.
+        `trouble` is told, in a thread of ours, of every failure of SQLite, `watch` of commits.
         Raises `ConfigurationError` where another process holds the folder or a newer version
         wrote it, `StorageError` where it cannot be read; nothing is left behind then.
         """
         lock, connections = await asyncio.to_thread(_open, folder, now)
-        writer = Lane(connections[0], name="store-writer", writing=True, trouble=trouble)
-        reader = Lane(connections[1], name="store-reader", writing=False, trouble=trouble)
-        viewer = Lane(connections[2], name="store-viewer", writing=False, trouble=trouble)
+        writer = SqliteLane(
+            connections[0], name="store-writer", writing=True, trouble=trouble, watch=watch
+        )
+        reader = SqliteLane(connections[1], name="store-reader", writing=False, trouble=trouble)
+        viewer = SqliteLane(connections[2], name="store-viewer", writing=False, trouble=trouble)
         return cls(lock, writer, reader, viewer)
 
     async def write(self, work: Callable[[Transaction], R]) -> R:
@@ -111,6 +117,11 @@ class Database:
         """Do as `read` does, for worker threads."""
         return self._reader.do_blocking(work)
 
+    def waiting(self) -> dict[str, int]:
+        """Return how many callers wait for each connection."""
+        lanes = {"writer": self._writer, "reader": self._reader, "viewer": self._viewer}
+        return {name: lane.waiting for name, lane in lanes.items()}
+
     async def close(self) -> None:
         """Serve who is waiting, then close. Closing twice is safe."""
         await asyncio.to_thread(self._viewer.close)
@@ -126,10 +137,10 @@ def _open(folder: Path, now: datetime) -> tuple[int, tuple[apsw.Connection, ...]
     version = apsw.sqlite_lib_version()
     if tuple(map(int, version.split(".")[:3])) < _FIRST_SAFE:
         raise ConfigurationError(f"SQLite {version} can corrupt its log", remedy="update apsw")
-    lock = _lock(folder)
+    lock = hold(folder)
     try:
         writer = _connect(folder, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, _WRITING)
-        migrate(Transaction(writer), now)
+        migrate(SqliteTransaction(writer), now)
         reader, viewer = (_connect(folder, apsw.SQLITE_OPEN_READONLY, _READING) for _ in range(2))
     except apsw.Error as error:
         os.close(lock)
@@ -140,7 +151,7 @@ def _open(folder: Path, now: datetime) -> tuple[int, tuple[apsw.Connection, ...]
     return lock, (writer, reader, viewer)
 
 
-def _lock(folder: Path) -> int:
+def hold(folder: Path) -> int:
     """Hold the folder for this process; raise `ConfigurationError` where another holds it."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

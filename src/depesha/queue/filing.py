@@ -1,12 +1,15 @@
 """Keeps the console's lists and its index of words in step with what is stored.
 
-Runs inside the transaction of each store, so that a page never shows what is not so. What a state
-means to a person is said in `schemas/overview_filing.py`, which words find a document in
-`schemas/overview_terms.py`. Nothing here is read by the gateway itself.
+The lists move inside the transaction of each store, so that a page never shows what is not so. The
+words are filed soon after, many documents in one transaction: SQLite's index writes all it holds
+at each caller's savepoint, which cost more than the message itself. What a state means to a person
+is said in `schemas/overview_filing.py`, which words find a document in `schemas/overview_terms.py`.
+Nothing here is read by the gateway itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -45,9 +48,9 @@ class Filed(NamedTuple):
 def file(
     transaction: Transaction, filed: Filed, document: Message | OutboundMessage, at: datetime
 ) -> None:
-    """Put a new document into the lists and the index."""
+    """Put a new document into the lists; its words are filed later (`Waiting`)."""
     micros, hour, peer = to_micros(at), hour_of(at), peer_of(document)
-    transaction.run(
+    transaction.put(
         seen.ADD_ENTRY,
         filed.owner,
         filed.direction,
@@ -59,11 +62,10 @@ def file(
         need_of(document),
         micros,
     )
-    transaction.run(seen.ADD_WORDS, transaction.last_row() * TEXTS, terms_of(document))
     if peer and document.state != REFUSED_AT_THE_DOOR:
-        transaction.run(seen.ADD_PEER, peer, filed.direction, micros)
+        transaction.put(seen.ADD_PEER, peer, filed.direction, micros)
     if filed.direction is Direction.OUT:
-        transaction.run(seen.ADD_PULSE, document.network, SENT, hour, micros)
+        transaction.put(seen.ADD_PULSE, document.network, SENT, hour, micros)
 
 
 def refile(
@@ -77,32 +79,51 @@ def refile(
     if stood != stands:
         row = transaction.one(seen.MOVE_ENTRY, *stands, to_micros(after.changed_at), filed.owner)
         if row is not None and filed.direction is Direction.OUT and stood[0] != stands[0]:
-            transaction.run(seen.MOVE_PULSE, before.network, SENT, row[0], -1, row[1])
-            transaction.run(seen.MOVE_PULSE, after.network, SENT, row[0], 1, row[1])
+            transaction.put(seen.MOVE_PULSE, before.network, SENT, row[0], -1, row[1])
+            transaction.put(seen.MOVE_PULSE, after.network, SENT, row[0], 1, row[1])
     if known_by(before) != known_by(after):
-        _file_words(transaction, filed.owner, after)
+        transaction.put(seen.FILE_AGAIN, filed.owner)
         if peer_of(before) != peer_of(after):
-            transaction.run(seen.REFILE_PEER, peer_of(after), filed.owner)
+            transaction.put(seen.REFILE_PEER, peer_of(after), filed.owner)
 
 
 def _standing(document: Message | OutboundMessage) -> tuple[str, str, str | None]:
     return document.network, document.state, need_of(document)
 
 
-def _file_words(transaction: Transaction, owner: int, document: Message | OutboundMessage) -> None:
-    """Add a text that holds all terms known by now; the last place is written over."""
-    entry = transaction.one(seen.FILED_OF, owner)
-    if entry is None or entry[1] == 0:
-        return  # left by an earlier version: `catch_up` files it as it stands then
-    row, filed = entry
-    place = min(filed, TEXTS - 1)
-    if place < filed:
-        transaction.run(seen.DROP_WORDS, row * TEXTS + place)
-    transaction.run(seen.ADD_WORDS, row * TEXTS + place, terms_of(document))
-    transaction.run(seen.FILE_AGAIN, place + 1, row)
+class Waiting(NamedTuple):
+    """An entry whose words are not filed as they stand now, and what is to be filed."""
+
+    row: int
+    since: int
+    """As it was read: whoever moves the document meanwhile makes this one void."""
+    texts: int
+    """So many stand in the index already."""
+    need: str | None
+    terms: str
+
+    @classmethod
+    def of(cls, row: int, since: int, texts: int, document: Message | OutboundMessage) -> Waiting:
+        """Say what is to be filed of a document as it was read."""
+        return cls(row, since, texts, need_of(document), terms_of(document))
+
+
+def file_words(transaction: Transaction, waiting: Iterable[Waiting]) -> int:
+    """File what waits; return how many entries. One that was moved or filed meanwhile is left."""
+    count = 0
+    for one in waiting:
+        # A later text holds the earlier ones: the last place is written over.
+        place = min(one.texts, TEXTS - 1)
+        if not transaction.run(seen.FILING, place + 1, one.need, one.row, one.since):
+            continue
+        if place < one.texts:
+            transaction.run(seen.DROP_WORDS, one.row * TEXTS + place)
+        transaction.run(seen.ADD_WORDS, one.row * TEXTS + place, one.terms)
+        count += 1
+    return count
 
 
 def mend(transaction: Transaction, corrected: Guid | None) -> None:
     """A document that mends a declined one takes it off the people's list (REF-02)."""
     if corrected is not None:
-        transaction.run(seen.MEND_ENTRY, corrected)
+        transaction.put(seen.MEND_ENTRY, corrected)

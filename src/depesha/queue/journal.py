@@ -7,14 +7,14 @@ transactions; this file appends the rest, seals, exports and verifies. It never 
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Sequence
 
 from depesha.errors import EvidenceError, UnknownMessageError
 from depesha.ports import Checkpoint, Clock
 from depesha.queue import overview_statements as seen
 from depesha.queue import statements as sql
-from depesha.queue.db import Database
-from depesha.queue.lane import Transaction
+from depesha.queue.lane import Database, Transaction
 from depesha.queue.outbound import find_outbound
 from depesha.queue.rows import append, message_of, record_of, seal_of, to_micros
 from depesha.schemas.evidence import EvidenceRecord, Seal
@@ -53,7 +53,7 @@ class SqliteJournal:
 
     async def record(self, evidence: NewEvidence) -> int:
         """See `Journal.record`."""
-        return await self._db.write(lambda transaction: append(transaction, evidence))
+        return (await self._db.write(lambda transaction: append(transaction, evidence))).sequence
 
     async def events(self, message_id: MessageId) -> tuple[EvidenceRecord, ...]:
         """See `Journal.events`; empty for a message that is not known."""
@@ -76,17 +76,23 @@ class SqliteJournal:
         return made
 
     async def _seal_some(self) -> Seal | None:
-        before, hashes = await self._db.read(_unsealed)
-        if not hashes:
-            return None
-        first = 1 if before is None else before.last + 1
-        seal = await asyncio.to_thread(
-            make_seal, self._key, before, first, hashes, self._clock.now()
-        )
-        self._reached(Step.SEALING)
-        await self._db.write(lambda transaction: _add_seal(transaction, seal))
-        self._reached(Step.SEALED)
-        return seal
+        """Make one seal; where another gateway made the next one meanwhile, the one after it."""
+        while True:
+            before, hashes = await self._db.read(_unsealed)
+            if not hashes:
+                return None
+            seal = await asyncio.to_thread(
+                make_seal,
+                self._key,
+                before,
+                1 if before is None else before.last + 1,
+                hashes,
+                self._clock.now(),
+            )
+            self._reached(Step.SEALING)
+            if await self._db.write(functools.partial(_add_seal, seal=seal)):
+                self._reached(Step.SEALED)
+                return seal
 
     def _reached(self, step: Step) -> None:
         if self._checkpoint is not None:
@@ -113,6 +119,7 @@ class SqliteJournal:
                 await asyncio.to_thread(reader.seal, seal)
             number = seals[-1].number
         await self._read_to(reader, None)
+        reader.end()
         at, rows = to_micros(self._clock.now()), reader.sequence
         await self._db.write(lambda t: t.run(seen.KEEP_PROOF, JOURNAL_PROOF, at, rows))
         return rows
@@ -149,8 +156,9 @@ def _hashes(transaction: Transaction, first: int, last: int) -> list[Digest]:
     return [Digest(row[0]) for row in transaction.all(sql.HASHES, first, last)]
 
 
-def _add_seal(transaction: Transaction, seal: Seal) -> None:
-    transaction.run(
+def _add_seal(transaction: Transaction, seal: Seal) -> bool:
+    """Store a seal; False where another of its number stands already."""
+    added = transaction.run(
         sql.ADD_SEAL,
         seal.number,
         seal.first,
@@ -162,6 +170,7 @@ def _add_seal(transaction: Transaction, seal: Seal) -> None:
         seal.signature,
         seal.key,
     )
+    return added > 0
 
 
 def _journey(

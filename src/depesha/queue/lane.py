@@ -1,26 +1,26 @@
-"""One database connection in one thread of its own, serving whatever waits together.
+"""A database connection in one thread of its own, serving whatever waits together.
 
 Callers hand in functions; up to `GROUP` of them run in one transaction and one thread hop, so
 that many callers share one fsync. A caller hears of success only after the commit returned.
-Nothing here knows what the functions do; they must not block and must touch nothing but the
-transaction they are given.
+Nothing here knows what the functions do or which database it is; they must not block and must
+touch nothing but the transaction they are given, for they may be run again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
-
-import apsw
+from typing import Any, Protocol, TypeVar
 
 from depesha.errors import StorageError
 
 R = TypeVar("R")
+T = TypeVar("T")
 Value = str | int | bytes | None
 Row = tuple[Any, ...]
 
@@ -28,59 +28,73 @@ GROUP = 200
 """More than this in one commit gains nothing and makes the first caller wait for the last."""
 
 
-class Transaction:
-    """What a function may do inside a transaction: run prepared statements, remember facts."""
+class Transaction(Protocol):
+    """What a function may do inside a transaction. Statements are written for SQLite."""
 
-    __slots__ = ("_connection", "_cursor", "_later", "memory")
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
-        self._cursor = connection.cursor()
-        self._later: list[str] = []
-        self.memory: dict[str, Any] = {}
-        """Facts of the committed or pending state that need not be read again; forgotten with
-        every rollback. Sound because this is the only writing connection."""
+    memory: dict[str, Any]
+    """Facts of the committed or pending state that need not be read again; forgotten with every
+    rollback, and where others write as well, with every transaction."""
 
     def run(self, statement: str, *values: Value) -> int:
         """Run a statement; return how many rows it changed."""
-        self._cursor.execute(statement, values)
-        return self._connection.changes()
+
+    def put(self, statement: str, *values: Value) -> None:
+        """Run a statement that nobody waits for; it takes effect before the next one.
+
+        Its failure may come to light later, but before the commit: for what cannot fail by itself.
+        """
 
     def one(self, statement: str, *values: Value) -> Row | None:
         """Return the first row, or None."""
-        return self._cursor.execute(statement, values).fetchone()
 
     def all(self, statement: str, *values: Value) -> list[Row]:
         """Return all rows."""
-        return self._cursor.execute(statement, values).fetchall()
 
     def last_row(self) -> int:
         """Return the row number of the last insert."""
-        return self._connection.last_insert_rowid()
-
-    def forget(self, statement: str) -> None:
-        """Run a rollback and forget what was remembered of the state it undid."""
-        self.memory.clear()
-        self._cursor.execute(statement)
 
     def later(self, statement: str) -> None:
         """Ask for a statement to be run after the group's commit, outside of any transaction."""
-        self._later.append(statement)
 
-    def run_later(self) -> None:
-        """Run what was asked for; once each, whatever happens."""
-        statements, self._later = self._later, []
-        for statement in statements:
-            self._cursor.execute(statement).fetchall()
+    def in_line(self, finish: Callable[[Transaction, list[T]], None], item: T) -> None:
+        """Have `finish` take `item` while nobody else, anywhere, can do the like.
 
-    @property
-    def open(self) -> bool:
-        """False where SQLite itself has ended the transaction."""
-        return self._connection.in_transaction
+        At once where one connection alone writes; otherwise together with the items of the whole
+        group, right before its commit. For what must never fork: the chain of evidence.
+        """
+
+
+class Database(Protocol):
+    """The store's database. Every method may be called from the event loop that opened it."""
+
+    async def write(self, work: Callable[[Transaction], R]) -> R:
+        """Run `work` in a transaction shared with other callers; return once it is on disk.
+
+        What `work` raises undoes its own part alone. Raises `StorageError` where nothing of it
+        became durable. A caller cancelled while waiting does not learn what happened.
+        """
+
+    async def read(self, work: Callable[[Transaction], R]) -> R:
+        """Run `work` on a snapshot that holds everything committed before this call."""
+
+    async def look(self, work: Callable[[Transaction], R]) -> R:
+        """Do as `read` does, for long looks that nobody's message waits for."""
+
+    def write_blocking(self, work: Callable[[Transaction], R]) -> R:
+        """Do as `write` does, for worker threads."""
+
+    def read_blocking(self, work: Callable[[Transaction], R]) -> R:
+        """Do as `read` does, for worker threads."""
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many callers wait for each connection."""
+
+    async def close(self) -> None:
+        """Serve who is waiting, then close. Closing twice is safe."""
 
 
 @dataclass(slots=True, eq=False)
-class _Ticket:
+class Ticket:
     """One waiting caller."""
 
     work: Callable[[Transaction], Any]
@@ -98,49 +112,54 @@ class _Ticket:
             self.future.set_exception(self.error)
 
 
-def storage_error(error: apsw.Error) -> StorageError:
-    """Translate a fault of SQLite; its text may hold data and stays out."""
-    return StorageError(
-        "the store could not do its work",
-        remedy="look at the disk: space, permissions, health",
-        fault=type(error).__name__,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Measures commits. `told` is called in the lane's thread, after the callers have theirs."""
+
+    monotonic: Callable[[], float]
+    told: Callable[[int, float], None]
+    """How many callers one commit served, and the seconds that the disk took for it."""
 
 
-class Lane:
-    """The thread of one connection. Reading lanes see one snapshot per group."""
+class Lane(ABC):
+    """The thread of one connection. Reading lanes see one snapshot per group.
+
+    A body says how a group is run (`_run`, which must settle every ticket's result or error) and
+    how the connection is closed (`_end`), and calls `_start` when it is ready.
+    """
 
     def __init__(
-        self,
-        connection: apsw.Connection,
-        *,
-        name: str,
-        writing: bool,
-        trouble: Callable[[StorageError], None],
+        self, *, name: str, trouble: Callable[[StorageError], None], watch: Watch | None = None
     ) -> None:
-        """Start serving. `trouble` is told, in that thread, of every failure of SQLite."""
-        self._connection = connection
-        self._transaction = Transaction(connection)
-        self._writing = writing
+        """Tell `trouble`, in the lane's thread, of every failure of the database."""
         self._trouble = trouble
+        self._watch = watch
+        self._took: tuple[int, float] | None = None
         self._loop = asyncio.get_running_loop()
-        self._waiting: SimpleQueue[_Ticket | None] = SimpleQueue()
+        self._waiting: SimpleQueue[Ticket | None] = SimpleQueue()
         self._door = threading.Lock()
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
+
+    def _start(self) -> None:
         self._thread.start()
 
     async def do(self, work: Callable[[Transaction], R]) -> R:
         """Run `work` in the next group; return what it returned, or raise what it raised."""
         future: asyncio.Future[R] = self._loop.create_future()
-        self._enter(_Ticket(work, future))
+        self._enter(Ticket(work, future))
         return await future
 
     def do_blocking(self, work: Callable[[Transaction], R]) -> R:
         """Do the same for a worker thread, which waits."""
         future: Future[R] = Future()
-        self._enter(_Ticket(work, future))
+        self._enter(Ticket(work, future))
         return future.result()
+
+    @property
+    def waiting(self) -> int:
+        """Callers that wait for their turn now."""
+        return self._waiting.qsize()
 
     def close(self) -> None:
         """Serve who is waiting, then close the connection. Blocks; closing twice is safe."""
@@ -150,7 +169,15 @@ class Lane:
                 self._waiting.put(None)
         self._thread.join()
 
-    def _enter(self, ticket: _Ticket) -> None:
+    @abstractmethod
+    def _run(self, group: list[Ticket]) -> None:
+        """Run a group in one transaction; never raises."""
+
+    @abstractmethod
+    def _end(self) -> None:
+        """Close the connection."""
+
+    def _enter(self, ticket: Ticket) -> None:
         with self._door:
             if self._closed:
                 raise StorageError("the store is closed")
@@ -163,11 +190,12 @@ class Lane:
             if group:
                 self._run(group)
                 self._hand_back(group)
-        self._connection.close()
+                self._tell()
+        self._end()
 
-    def _gather(self) -> tuple[list[_Ticket], bool]:
+    def _gather(self) -> tuple[list[Ticket], bool]:
         """Wait for one caller, then take all that wait as well; the flag is False at the end."""
-        group: list[_Ticket] = []
+        group: list[Ticket] = []
         ticket = self._waiting.get()
         while ticket is not None:
             if not ticket.future.cancelled():
@@ -180,66 +208,12 @@ class Lane:
                 return group, True
         return group, False
 
-    def _run(self, group: list[_Ticket]) -> None:
-        """Run a group in one transaction; whatever fails as a whole fails for all of them."""
-        try:
-            self._commit(group) if self._writing else self._look(group)
-        except apsw.Error as error:
-            self._fail(group, storage_error(error))
-        except Exception as error:  # noqa: BLE001 - a dead thread would leave everybody waiting
-            self._fail(group, StorageError("the store failed", fault=type(error).__name__))
+    def _tell(self) -> None:
+        took, self._took = self._took, None
+        if took is not None and self._watch is not None:
+            self._watch.told(*took)
 
-    def _fail(self, group: list[_Ticket], failure: StorageError) -> None:
-        try:
-            if self._transaction.open:
-                self._transaction.forget("ROLLBACK")
-        except apsw.Error as error:
-            failure = storage_error(error)
-        self._transaction.memory.clear()
-        for ticket in group:
-            ticket.error = failure
-        self._trouble(failure)
-
-    def _fail_one(self, ticket: _Ticket, error: apsw.Error) -> None:
-        failure = storage_error(error)
-        ticket.error = failure
-        self._trouble(failure)
-
-    def _look(self, group: list[_Ticket]) -> None:
-        transaction = self._transaction
-        transaction.run("BEGIN")
-        for ticket in group:
-            try:
-                ticket.result = ticket.work(transaction)
-            except apsw.Error as error:
-                self._fail_one(ticket, error)
-            except Exception as error:  # noqa: BLE001 - not swallowed: handed to its caller
-                ticket.error = error
-        transaction.run("COMMIT")
-
-    def _commit(self, group: list[_Ticket]) -> None:
-        transaction = self._transaction
-        transaction.run("BEGIN IMMEDIATE")
-        for ticket in group:
-            transaction.run("SAVEPOINT caller")
-            try:
-                ticket.result = ticket.work(transaction)
-            except apsw.Error as error:
-                if not transaction.open:
-                    raise  # full disk, I/O error: SQLite has undone the whole group
-                self._fail_one(ticket, error)
-            except Exception as error:  # noqa: BLE001 - not swallowed: handed to its caller
-                ticket.error = error
-            if ticket.error is not None:
-                transaction.forget("ROLLBACK TO caller")
-            transaction.run("RELEASE caller")
-        transaction.run("COMMIT")
-        try:
-            transaction.run_later()
-        except apsw.Error as error:
-            self._trouble(storage_error(error))  # the commit stands all the same
-
-    def _hand_back(self, group: list[_Ticket]) -> None:
+    def _hand_back(self, group: list[Ticket]) -> None:
         for ticket in group:
             if isinstance(ticket.future, Future):
                 ticket.settle()
@@ -250,6 +224,6 @@ class Lane:
                 return  # the event loop has ended, and its callers with it
 
 
-def _settle(group: list[_Ticket]) -> None:
+def _settle(group: list[Ticket]) -> None:
     for ticket in group:
         ticket.settle()

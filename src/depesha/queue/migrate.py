@@ -13,7 +13,11 @@ from datetime import datetime
 from importlib import resources
 
 from depesha.errors import ConfigurationError
-from depesha.queue.lane import Transaction
+from depesha.queue.sqlite_lane import SqliteTransaction
+
+MOVED = 999_999
+"""Stands among the migrations of a store that was moved to another database: two stores with the
+same work would send it twice."""
 
 _NAME = re.compile(r"(\d{4})(?:_\w+)?\.sql")
 _TABLE = """
@@ -40,9 +44,9 @@ class Migration:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
-def shipped() -> tuple[Migration, ...]:
-    """Return this version's migrations in order."""
-    files = resources.files("depesha.queue").joinpath("migrations").iterdir()
+def shipped(package: str = "depesha.queue") -> tuple[Migration, ...]:
+    """Return this version's migrations in order; those of `package`, which names the database."""
+    files = resources.files(package).joinpath("migrations").iterdir()
     found = ((match, file) for file in files if (match := _NAME.fullmatch(file.name)))
     migrations = (
         Migration(number=int(match[1]), name=file.name, sql=file.read_text("utf-8"))
@@ -52,7 +56,7 @@ def shipped() -> tuple[Migration, ...]:
 
 
 def migrate(
-    transaction: Transaction, now: datetime, migrations: tuple[Migration, ...] | None = None
+    transaction: SqliteTransaction, now: datetime, migrations: tuple[Migration, ...] | None = None
 ) -> int:
     """Bring the schema to the newest version; return how many files were run.
 
@@ -61,14 +65,20 @@ def migrate(
     wanted = shipped() if migrations is None else migrations
     transaction.run(_TABLE)
     applied: dict[int, str] = dict(transaction.all("SELECT number, digest FROM migrations"))
-    _compare(applied, wanted)
+    compare(applied, wanted)
     missing = [m for m in wanted if m.number not in applied]
     for migration in missing:
         _apply(transaction, migration, now)
     return len(missing)
 
 
-def _compare(applied: dict[int, str], wanted: tuple[Migration, ...]) -> None:
+def compare(applied: dict[int, str], wanted: tuple[Migration, ...]) -> None:
+    """Raise `ConfigurationError` where what ran (digest by number) does not fit this version."""
+    if MOVED in applied:
+        raise ConfigurationError(
+            "the store was moved to another database",
+            remedy="use that one, or run depesha migrate-store again",
+        )
     if unknown := set(applied) - {m.number for m in wanted}:
         raise ConfigurationError(
             f"the store was written by a newer version (migration {max(unknown)})",
@@ -82,7 +92,7 @@ def _compare(applied: dict[int, str], wanted: tuple[Migration, ...]) -> None:
             )
 
 
-def _apply(transaction: Transaction, migration: Migration, now: datetime) -> None:
+def _apply(transaction: SqliteTransaction, migration: Migration, now: datetime) -> None:
     transaction.run("BEGIN IMMEDIATE")
     try:
         transaction.run(migration.sql)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from depesha.queue import people_statements as sql
-from depesha.queue.db import Database
-from depesha.queue.lane import Transaction
+from depesha.queue.lane import Database, Transaction
 from depesha.queue.rows import append
 from depesha.schemas.message import NewEvidence
 from depesha.schemas.notes import checked

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from depesha.errors import StorageError
-from depesha.ports import Checkpoint, Clock, IdSource, Observer
+from depesha.ports import Checkpoint, Clock, IdSource, Leaders, Observer
+from depesha.queue.audit import SqliteAudit
 from depesha.queue.bell import Bell
 from depesha.queue.blobs import FileBlobs
-from depesha.queue.db import Database
+from depesha.queue.db import SqliteDatabase
 from depesha.queue.journal import SqliteJournal
+from depesha.queue.lane import Database, Watch
+from depesha.queue.leading import SoleLeader
 from depesha.queue.notebook import SqliteNotebook
 from depesha.queue.outbound import SqliteOutbound
 from depesha.queue.overview import SqliteOverview
@@ -29,7 +32,7 @@ from depesha.schemas.overview import Promises
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """Everything that remembers, over one folder, in one process."""
+    """Everything that remembers, in one process: over one folder, or over a shared database."""
 
     db: Database
     store: SqliteStore
@@ -43,6 +46,8 @@ class Memory:
     accounts: SqliteAccounts
     sessions: SqliteSessions
     notebook: SqliteNotebook
+    audit: SqliteAudit
+    leaders: Leaders
 
     async def close(self) -> None:
         """Finish what waits and let go of the folder. Closing twice is safe."""
@@ -70,38 +75,92 @@ async def open_memory(
     `ConfigurationError` where another process holds the folder or a newer version wrote it,
     `StorageError` where the disk fails; nothing stays open then.
     """
-    loop = asyncio.get_running_loop()
-
-    def trouble(error: StorageError) -> None:
-        if observer is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(observer.trouble, "store", error.code)
-
-    db = await Database.open(folder, clock.now(), trouble)
-    bell = Bell()
+    tools = Tools(
+        clock=clock,
+        ids=ids,
+        seal_key=seal_key,
+        earlier_keys=earlier_keys,
+        observer=observer,
+        random_bytes=random_bytes,
+        checkpoint=checkpoint,
+        networks=networks,
+        promises=promises or Promises(),
+    )
+    db = await SqliteDatabase.open(folder, clock.now(), tools.trouble(), tools.watch())
     try:
-        blobs = await asyncio.to_thread(FileBlobs, folder / "blobs", clock)
-        quarantine = FileQuarantine(
-            folder / "quarantine", db, blobs, clock, random_bytes, checkpoint
-        )
-        await asyncio.to_thread(quarantine.sweep)
         await db.write(lambda transaction: return_tasks(transaction, clock.now()))
-        await asyncio.to_thread(warm)
+        return await assemble(db, Bell(), folder, tools)
     except BaseException:
         await db.close()
         raise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What a memory works with, whatever its database; see `open_memory`."""
+
+    clock: Clock
+    ids: IdSource
+    seal_key: SealKey
+    earlier_keys: Sequence[str]
+    observer: Observer | None
+    random_bytes: Callable[[int], bytes]
+    checkpoint: Checkpoint | None
+    networks: Sequence[str]
+    promises: Promises
+
+    def trouble(self) -> Callable[[StorageError], None]:
+        """Return what lanes tell, in their threads, of every failure."""
+        loop, observer = asyncio.get_running_loop(), self.observer
+
+        def told(error: StorageError) -> None:
+            if observer is not None and not loop.is_closed():
+                loop.call_soon_threadsafe(observer.trouble, "store", error.code)
+
+        return told
+
+    def watch(self) -> Watch | None:
+        """Return what measures commits."""
+        if self.observer is None:
+            return None
+        return Watch(monotonic=self.clock.monotonic, told=self.observer.committed)
+
+
+async def assemble(
+    db: Database,
+    bell: Bell,
+    folder: Path,
+    tools: Tools,
+    *,
+    gateway: str = "",
+    leaders: Leaders | None = None,
+) -> Memory:
+    """Put the memory together over an open database; raises `StorageError` where the disk fails.
+
+    `gateway`: who we are among several that share the folder; `leaders`: how they agree.
+    """
+    clock = tools.clock
+    blobs = await asyncio.to_thread(FileBlobs, folder / "blobs", clock, gateway)
+    quarantine = FileQuarantine(
+        folder / "quarantine", db, blobs, clock, tools.random_bytes, tools.checkpoint
+    )
+    await asyncio.to_thread(quarantine.sweep)
+    await asyncio.to_thread(warm)
     return Memory(
         db=db,
         store=SqliteStore(db, clock, bell),
         outbound=SqliteOutbound(db, clock, bell),
-        tasks=SqliteTasks(db, clock, ids, bell),
-        journal=SqliteJournal(db, clock, seal_key, earlier_keys, checkpoint),
+        tasks=SqliteTasks(db, clock, tools.ids, bell),
+        journal=SqliteJournal(db, clock, tools.seal_key, tools.earlier_keys, tools.checkpoint),
         blobs=blobs,
         quarantine=quarantine,
         sweeper=Sweeper(db, blobs, quarantine, clock),
         overview=SqliteOverview(
-            db, clock, folder=folder, networks=networks, promises=promises or Promises()
+            db, clock, folder=folder, networks=tools.networks, promises=tools.promises
         ),
         accounts=SqliteAccounts(db),
         sessions=SqliteSessions(db),
         notebook=SqliteNotebook(db),
+        audit=SqliteAudit(db),
+        leaders=leaders or SoleLeader(),
     )

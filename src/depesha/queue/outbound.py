@@ -14,9 +14,8 @@ from depesha.ports import Clock
 from depesha.queue import outbound_statements as out
 from depesha.queue import statements as sql
 from depesha.queue.bell import Bell
-from depesha.queue.db import Database
 from depesha.queue.filing import Filed, file, mend, refile
-from depesha.queue.lane import Row, Transaction
+from depesha.queue.lane import Database, Row, Transaction
 from depesha.queue.refs import Referrer, add_refs
 from depesha.queue.rows import append, to_micros, to_moment
 from depesha.schemas.codec import (
@@ -44,6 +43,10 @@ from depesha.schemas.outbound_change import Applied, apply_outbound, check_first
 from depesha.schemas.outbound_lifecycle import OutboundState
 from depesha.schemas.outbound_owner import OWNING, OwningTask, owner_due, upkeep
 from depesha.schemas.route import ChannelHealth
+
+_DOCUMENTS = "documents"
+"""In the transaction's memory: documents on their way, as last written by this connection."""
+_REMEMBERED = 256
 
 
 class SqliteOutbound:
@@ -112,15 +115,38 @@ def _get(transaction: Transaction, message_id: str) -> tuple[OutboundMessage, in
     return outbound_of(row), row[-1]
 
 
+def _standing(transaction: Transaction, message_id: str) -> tuple[OutboundMessage, int]:
+    """Return a document as it stands; what was just written need not be read and parsed again."""
+    known: dict[str, tuple[OutboundMessage, int]] = transaction.memory.get(_DOCUMENTS, {})
+    found = known.pop(message_id, None)
+    return _get(transaction, message_id) if found is None else found
+
+
+def _remember(transaction: Transaction, message: OutboundMessage, row: int) -> None:
+    """Keep a document for its next step; those that took none for the longest are let go."""
+    known = transaction.memory.setdefault(_DOCUMENTS, {})
+    known.pop(message.id, None)
+    known[message.id] = (message, row)
+    if len(known) > _REMEMBERED:
+        del known[next(iter(known))]
+
+
+def forget_document(transaction: Transaction, message_id: str) -> None:
+    """Have a document read again for its next step: somebody else wrote its rows."""
+    transaction.memory.get(_DOCUMENTS, {}).pop(message_id, None)
+
+
 def _submit(transaction: Transaction, new: NewOutbound) -> Submitted:
     message = new.message
     dispatch = message.dispatch
+    # The key last: a document that another gateway stores between the two looks has its key then.
+    taken = transaction.one(out.DOCUMENT_TAKEN, dispatch.document.guid)
     earlier = transaction.one(out.SUBMITTED_UNDER, message.actor, dispatch.idempotency_key)
     if earlier is not None:
         if earlier[1] != new.request:
             raise ConflictError("this idempotency key was used for another request")
         return Submitted(message=_get(transaction, earlier[0])[0], repeated=True)
-    if transaction.one(out.DOCUMENT_TAKEN, dispatch.document.guid) is not None:
+    if taken is not None:
         raise ConflictError("this document was submitted before, under another key")
     transaction.run(
         out.ADD_OUTBOUND,
@@ -136,13 +162,14 @@ def _submit(transaction: Transaction, new: NewOutbound) -> Submitted:
         outbound_progress(message),
     )
     row = transaction.last_row()
-    transaction.run(out.ADD_SUBMISSION, row, outbound_submission(message))
+    transaction.put(out.ADD_SUBMISSION, row, outbound_submission(message))
     add_refs(transaction, parts_of(message), Referrer.OUTBOUND, row)
     file(transaction, Filed.document(row), message, new.evidence.at)
     mend(transaction, dispatch.corrects)
     first = Applied(message=message, hearing=None, evidence=new.evidence, tasks=new.tasks)
     _tasks(transaction, None, first, None)
     append(transaction, new.evidence)
+    _remember(transaction, message, row)
     return Submitted(message=message, repeated=False)
 
 
@@ -150,12 +177,12 @@ def _change(
     transaction: Transaction, change: OutboundChange
 ) -> tuple[OutboundChanged, set[TaskKind]]:
     """Make one step; return with it for which kinds of work somebody may have to wake up."""
-    before, row = _get(transaction, change.message_id)
+    before, row = _standing(transaction, change.message_id)
     if change.claim is not None:
         _end(transaction, change.claim, change)
     applied = apply_outbound(before, change)
     after = applied.message
-    transaction.run(
+    transaction.put(
         out.MOVE_OUTBOUND, after.state, to_micros(after.changed_at), outbound_progress(after), row
     )
     _tries(transaction, row, before, after)
@@ -163,8 +190,9 @@ def _change(
     add_refs(transaction, parts_of(after) - parts_of(before), Referrer.OUTBOUND, row)
     work = _tasks(transaction, before.state, applied, change)
     for one in change.health:
-        transaction.run(out.KEEP_HEALTH, one.network, one.peer, health_bytes(one))
+        transaction.put(out.KEEP_HEALTH, one.network, one.peer, health_bytes(one))
     append(transaction, applied.evidence)
+    _remember(transaction, after, row)
     if change.claim is not None and change.ending is Ending.LATER:
         work.add(change.claim.kind)
     return OutboundChanged(message=after, hearing=applied.hearing), work
@@ -199,7 +227,7 @@ def _tries(
             names = (one.network, one.transport_id, one.reference)
             transaction.run(out.ADD_ATTEMPT, one.id, row, *names)
         elif one.reference != before.attempts[number].reference:
-            transaction.run(out.NAME_ATTEMPT, one.reference, one.id)
+            transaction.put(out.NAME_ATTEMPT, one.reference, one.id)
 
 
 def _tasks(
@@ -228,9 +256,9 @@ def _tasks(
     wished = None if change is None else owner_due(change, message.state)
     needed = upkeep(before, message.state, found, at, wished)
     for task_id in needed.remove:
-        transaction.run(sql.DROP_TASK, task_id)
+        transaction.put(sql.DROP_TASK, task_id)
     for task_id, due in needed.due:
-        transaction.run(sql.TAKE_BACK_TASK, to_micros(due), task_id)
+        transaction.put(sql.TAKE_BACK_TASK, to_micros(due), task_id)
     for task in needed.add:
         _add_task(transaction, message.id, task, to_micros(at))
     new = {task.kind for task in (*applied.tasks, *needed.add)}

@@ -17,9 +17,9 @@ from depesha.errors import UnknownMessageError
 from depesha.ports import Clock
 from depesha.queue import overview_statements as seen
 from depesha.queue import statements as sql
-from depesha.queue.db import FILE_NAME, Database
-from depesha.queue.filing import TEXTS
-from depesha.queue.lane import Row, Transaction
+from depesha.queue.db import FILE_NAME
+from depesha.queue.filing import TEXTS, Waiting, file_words
+from depesha.queue.lane import Database, Row, Transaction
 from depesha.queue.outbound import find_outbound
 from depesha.queue.overview_home import home_of
 from depesha.queue.overview_lines import document_of, lines_of
@@ -27,7 +27,8 @@ from depesha.queue.rows import message_of, record_of, seal_of, to_micros, to_mom
 from depesha.schemas.codec import load_health
 from depesha.schemas.evidence import Seal
 from depesha.schemas.ids import Digest, MessageId
-from depesha.schemas.message import TaskKind
+from depesha.schemas.message import Message, TaskKind
+from depesha.schemas.outbound import OutboundMessage
 from depesha.schemas.overview import (
     COUNTED_TO,
     Direction,
@@ -44,13 +45,13 @@ from depesha.schemas.overview import (
     Story,
     StoryTask,
 )
-from depesha.schemas.overview_filing import need_of
 from depesha.schemas.overview_home import Day
 from depesha.schemas.overview_story import MOST_EVENTS, event_of
-from depesha.schemas.overview_terms import terms_of
 
 _AT_ONCE = 100
-"""Entries filed in one transaction while catching up: some 20 ms, so that writers need not wait."""
+"""Entries filed in one transaction: a few milliseconds, so that writers need not wait."""
+_SEARCH_FILES = 5
+"""So many times as many a search files first: seconds of full traffic, and never an old backlog."""
 
 
 class SqliteOverview:
@@ -71,6 +72,7 @@ class SqliteOverview:
         self._folder = folder
         self._networks = tuple(networks)
         self._promises = promises
+        self._filing = asyncio.Lock()
 
     async def home(self, day: datetime, most: int = 20) -> Home:
         """See `Overview.home`."""
@@ -80,6 +82,8 @@ class SqliteOverview:
             lambda t: home_of(t, asked, most, self._networks, self._promises)
         )
         used, free, total = await asyncio.to_thread(self._space)
+        elsewhere = await self._db.look(lambda t: t.one(seen.BYTES_ELSEWHERE))
+        used += elsewhere[0] if elsewhere else 0
         horizon = replace(home.horizon, database_bytes=used, disk_free=free, disk_total=total)
         return replace(home, horizon=horizon)
 
@@ -93,7 +97,11 @@ class SqliteOverview:
             return 0, 0, 0  # readiness turns red by itself; the page still shows the rest
 
     async def lines(self, query: LineQuery) -> Lines:
-        """See `Overview.lines`."""
+        """See `Overview.lines`; a search files what was stored a moment ago, so as to find it."""
+        if query.words.strip():
+            for _ in range(_SEARCH_FILES):
+                if await self._file_some() < _AT_ONCE:
+                    break
         return await self._db.look(lambda transaction: lines_of(transaction, query))
 
     async def story(self, message_id: MessageId) -> Story:
@@ -120,25 +128,38 @@ class SqliteOverview:
         return tuple(seal for row in rows if (seal := seal_of(row)) is not None)
 
     async def catch_up(self) -> int:
-        """File what a version without this index stored; return how many. Safe to repeat.
+        """File the words of what was stored or changed lately; return how many documents.
 
-        Run it beside the traffic once after the start: until it ends, old documents are not found
-        by words, and old needs are not listed.
+        Safe to repeat, and beside the traffic. Until it has run, documents are found by words
+        only as far as a search files them itself; after an update from a version without this
+        index old needs are not listed before it ends.
         """
         count = 0
-        while some := await self._db.write(_file_some):
+        while some := await self._file_some():
             count += some
         return count
 
+    async def _file_some(self) -> int:
+        """File the newest of what waits. Read beside the writer, so that it only writes."""
+        async with self._filing:
+            waiting = await self._db.look(_waiting)
+            return await self._db.write(lambda t: file_words(t, waiting)) if waiting else 0
 
-def _file_some(transaction: Transaction) -> int:
+
+def _waiting(transaction: Transaction) -> list[Waiting]:
     rows = transaction.all(seen.UNFILED, _AT_ONCE)
-    for row, owner in rows:
-        document = document_of(transaction, owner)
-        since = to_micros(document.changed_at)
-        transaction.run(seen.ADD_WORDS, row * TEXTS, terms_of(document))
-        transaction.run(seen.FIRST_FILING, need_of(document), since, row)
-    return len(rows)
+    found = []
+    for row, owner, since in rows:
+        texts = transaction.one(seen.TEXTS_OF, row * TEXTS, row * TEXTS + TEXTS - 1) or (0,)
+        document = _to_file(transaction, owner)
+        found.append(Waiting.of(row, since, texts[0], document))
+    return found
+
+
+def _to_file(transaction: Transaction, owner: int) -> Message | OutboundMessage:
+    """Return the document of an entry; a message without its verdicts, which hold no words."""
+    row = None if owner % 2 else transaction.one(seen.MESSAGE_TO_FILE, owner // 2)
+    return document_of(transaction, owner) if row is None else message_of(row)
 
 
 def _story(transaction: Transaction, message_id: MessageId) -> Story:

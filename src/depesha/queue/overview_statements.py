@@ -5,12 +5,13 @@ from __future__ import annotations
 # --- writing, in the transactions of what is told -------------------------------------------
 
 ADD_ENTRY = """INSERT INTO entries
-  (owner, direction, network, state, hour, at, peer, need, since, filed)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"""
+  (owner, direction, network, state, hour, at, peer, need, since)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 MOVE_ENTRY = """UPDATE entries SET network = ?, state = ?, need = ?, since = ? WHERE owner = ?
   RETURNING hour, at"""
-FILED_OF = "SELECT row, filed FROM entries WHERE owner = ?"
-FILE_AGAIN = "UPDATE entries SET filed = ? WHERE row = ?"
+FILE_AGAIN = """UPDATE entries SET filed = 0,
+  since = since + CASE WHEN filed = 0 THEN 1 ELSE 0 END WHERE owner = ?"""
+"""The microsecond makes void what was read of it to be filed, where it was not filed yet."""
 REFILE_PEER = "UPDATE entries SET peer = ? WHERE owner = ?"
 MEND_ENTRY = """UPDATE entries SET mended = 1
   WHERE owner = (SELECT row * 2 + 1 FROM outbound WHERE document = ?)"""
@@ -23,16 +24,24 @@ MOVE_PULSE = """INSERT INTO pulses VALUES (?, ?, ?, ?, ?)
 ADD_PEER = """INSERT INTO peers VALUES (?, ?, 1, ?)
   ON CONFLICT DO UPDATE SET count = count + 1, last = max(last, excluded.last)"""
 KEEP_PROOF = "INSERT OR REPLACE INTO proofs VALUES (?, ?, ?)"
-UNFILED = "SELECT row, owner FROM entries WHERE filed = 0 ORDER BY row LIMIT ?"
-FIRST_FILING = "UPDATE entries SET filed = 1, need = ?, since = ? WHERE row = ?"
+UNFILED = "SELECT row, owner, since FROM entries WHERE filed = 0 ORDER BY row DESC LIMIT ?"
+MESSAGE_TO_FILE = """SELECT id, network, state, received_at, changed_at, number, number_date,
+  registered_at, acknowledged_at, reason, other_documents, '[]', arrival FROM messages
+  WHERE row = ?"""
+TEXTS_OF = "SELECT count(*) FROM words WHERE rowid BETWEEN ? AND ?"
+FILING = """UPDATE entries SET filed = ?, need = ?
+  WHERE row = ? AND filed = 0 AND since = ?"""
 
 # --- home -----------------------------------------------------------------------------------
 
 _ENTRY = "SELECT e.row, e.owner, e.direction, e.at, e.need, e.mended, e.state, e.network"
+_UNSEEN = """(e.need <> 'DECLINED' OR NOT EXISTS (SELECT 1 FROM notes n WHERE n.area = 'seen'
+  AND n.key = (SELECT o.id FROM outbound o WHERE o.row = e.owner / 2)))"""
+"""A refusal that somebody has seen needs nobody any more."""
 NEEDING = f"""{_ENTRY}, e.since FROM entries e
-  WHERE e.need = ? AND e.mended = 0 ORDER BY e.since LIMIT ?"""
-COUNT_NEEDING = """SELECT count(*) FROM (SELECT 1 FROM entries
-  WHERE need = ? AND mended = 0 LIMIT ?)"""
+  WHERE e.need = ? AND e.mended = 0 AND {_UNSEEN} ORDER BY e.since LIMIT ?"""
+_COUNTED = "SELECT count(*) FROM (SELECT 1 FROM entries e"
+COUNT_NEEDING = f"{_COUNTED} WHERE e.need = ? AND e.mended = 0 AND {_UNSEEN} LIMIT ?)"
 PARKED_OF_KIND = """SELECT id, kind, coalesce(message_id, outbound_id), reason, parked_at
   FROM tasks WHERE kind = ? AND parked_at IS NOT NULL ORDER BY parked_at LIMIT ?"""
 COUNT_PARKED_OF_KIND = """SELECT count(*), min(parked_at) FROM (SELECT parked_at FROM tasks
@@ -56,6 +65,8 @@ NEWEST_ENTRY = "SELECT at FROM entries ORDER BY row DESC LIMIT 1"
 HEALTH_OF = "SELECT body FROM channel_health WHERE network = ? AND peer = ?"
 PROOF = "SELECT at, rows FROM proofs WHERE name = ?"
 LAST_EVIDENCE = "SELECT sequence FROM evidence ORDER BY sequence DESC LIMIT 1"
+BYTES_ELSEWHERE = "SELECT 0"
+"""The size of a database that does not lie in the store's folder."""
 NEXT_SHREDDING = "SELECT until FROM quarantine ORDER BY until LIMIT 1"
 
 # --- lists ----------------------------------------------------------------------------------

@@ -11,8 +11,7 @@ from datetime import datetime
 
 from depesha.errors import ConflictError, UnknownMessageError
 from depesha.queue import people_statements as sql
-from depesha.queue.db import Database
-from depesha.queue.lane import Row, Transaction
+from depesha.queue.lane import Database, Row, Transaction
 from depesha.queue.rows import append, to_micros, to_moment
 from depesha.schemas.ids import Digest
 from depesha.schemas.message import NewEvidence

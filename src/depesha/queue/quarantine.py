@@ -21,8 +21,7 @@ from depesha.errors import StorageError
 from depesha.ports import Checkpoint, Clock
 from depesha.queue import statements as sql
 from depesha.queue.blobs import FileBlobs, disk, sync_folder
-from depesha.queue.db import Database
-from depesha.queue.lane import Transaction
+from depesha.queue.lane import Database, Transaction
 from depesha.queue.rows import append, to_micros
 from depesha.schemas.ids import Digest, digest
 from depesha.schemas.message import shredding
@@ -68,15 +67,12 @@ class FileQuarantine:
                 return True
             if self._clock.now() - last_put < MOMENT:
                 return False
-            limit = to_micros(until)
-            if self._place(digest).is_file() and self._key(digest) is not None:
-                self._db.write_blocking(lambda t: t.run(sql.KEEP_LONGER, limit, digest))
-            else:
-                key = self._random(_KEY)
-                self._encrypt(clear, self._place(digest), key, digest)
-                self._reached(Step.QUARANTINE_WRITTEN)
-                self._db.write_blocking(lambda t: t.run(sql.KEEP_KEY, digest, limit, key))
+            limit, new = to_micros(until), self._random(_KEY)
+            key = self._db.write_blocking(lambda t: _keep_key(t, digest, limit, new))
             self._reached(Step.QUARANTINE_KEYED)
+            if not self._opens(digest, key):
+                self._encrypt(clear, self._place(digest), key, digest)
+            self._reached(Step.QUARANTINE_WRITTEN)
             retired = self._blobs.retire(digest, last_put)
             self._reached(Step.QUARANTINED)
             return retired
@@ -112,12 +108,16 @@ class FileQuarantine:
                     return tuple(shredded)
 
     def sweep(self) -> None:
-        """Remove files without a key: what a crash left between two steps. Call at start."""
+        """Remove files without a key: what a crash left between two steps. Call at start.
+
+        A key always stands before its file does, so that this may run beside other gateways.
+        """
         with self._one_at_a_time, disk():
+            files = list(self._folder.iterdir())
             kept = {row[0] for row in self._db.read_blocking(lambda t: t.all(sql.ALL_KEYS))}
-            for file in self._folder.iterdir():
+            for file in files:
                 if file.name not in kept:
-                    file.unlink()
+                    file.unlink(missing_ok=True)
             sync_folder(self._folder)
 
     def _reached(self, step: Step) -> None:
@@ -141,8 +141,16 @@ class FileQuarantine:
         row = self._db.read_blocking(lambda t: t.one(sql.KEY_OF, value))
         return None if row is None else bytes(row[0])
 
+    def _opens(self, digest: Digest, key: bytes) -> bool:
+        """Tell whether the bytes lie there already, whole and under this key."""
+        try:
+            with self._place(digest).open("rb") as file:
+                return sum(map(len, _decrypted(file, key, digest))) >= 0
+        except (FileNotFoundError, StorageError):
+            return False
+
     def _encrypt(self, clear: Path, place: Path, key: bytes, name: Digest) -> None:
-        spool = place.with_suffix(".new")
+        spool = self._blobs.spool()
         with clear.open("rb") as source, spool.open("wb") as target:
             for piece in _encrypted(source, key, name):
                 target.write(piece)
@@ -150,6 +158,17 @@ class FileQuarantine:
             os.fsync(target.fileno())
         spool.replace(place)
         sync_folder(self._folder)
+
+
+def _keep_key(transaction: Transaction, name: Digest, until: int, new: bytes) -> bytes:
+    """Return the key of an item: the one that stands, kept long enough, or the new one."""
+    if transaction.run(sql.KEEP_KEY, name, until, new):
+        return new
+    transaction.run(sql.KEEP_LONGER, until, name)
+    row = transaction.one(sql.KEY_OF, name)
+    if row is None:
+        raise StorageError("these bytes were shredded at this moment")
+    return bytes(row[0])
 
 
 def _destroy(transaction: Transaction, now: datetime) -> tuple[Digest, ...]:

@@ -27,7 +27,7 @@ def add_refs(
 ) -> None:
     """Note that `row` of this referrer needs these blobs; noting twice is the same as once."""
     for digest in digests:
-        transaction.run(sql.ADD_REF, digest, referrer, row)
+        transaction.put(sql.ADD_REF, digest, referrer, row)
 
 
 def drop_refs(
@@ -35,4 +35,4 @@ def drop_refs(
 ) -> None:
     """Note that they are not needed by it any more."""
     for digest in digests:
-        transaction.run(sql.DROP_REF, digest, referrer, row)
+        transaction.put(sql.DROP_REF, digest, referrer, row)

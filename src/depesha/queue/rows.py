@@ -5,12 +5,15 @@ These functions run inside a transaction of `db.py` and decide nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from depesha.queue import audit_statements as audit
 from depesha.queue import overview_statements as seen
 from depesha.queue import statements as sql
 from depesha.queue.lane import Row, Transaction
 from depesha.queue.refs import Referrer, add_refs
+from depesha.schemas.audit import deed_of
 from depesha.schemas.codec import load_arrival, load_checks, payload_bytes
 from depesha.schemas.envelope import RegistrationNumber
 from depesha.schemas.evidence import GENESIS, EvidenceRecord, Seal
@@ -88,24 +91,44 @@ def seal_of(row: Row | None) -> Seal | None:
     )
 
 
-def append(transaction: Transaction, new: NewEvidence) -> int:
-    """Append a row to the chain, and keep the blobs it names; return its number."""
-    head = transaction.memory.get("head") or transaction.one(sql.HEAD) or (0, GENESIS)
-    record = next_record(head[0] + 1, head[1], new)
-    transaction.run(
-        sql.ADD_EVIDENCE,
-        record.sequence,
-        record.message_id,
-        record.previous,
-        record.hash,
-        record.body,
-        new.wire or None,
-    )
+@dataclass(slots=True, eq=False)
+class Appended:
+    """A row of evidence on its way into the chain; `sequence` is known after the commit."""
+
+    evidence: NewEvidence
+    sequence: int = 0
+
+
+def append(transaction: Transaction, new: NewEvidence) -> Appended:
+    """Append a row to the chain, and keep the blobs it names."""
+    appended = Appended(new)
     add_refs(transaction, named_by(new), Referrer.EVIDENCE)
     for network, word in pulses_of(new):
-        transaction.run(seen.ADD_PULSE, network, word, hour_of(new.at), to_micros(new.at))
-    transaction.memory["head"] = (record.sequence, record.hash)
-    return record.sequence
+        transaction.put(seen.ADD_PULSE, network, word, hour_of(new.at), to_micros(new.at))
+    transaction.in_line(_chain, appended)
+    return appended
+
+
+def _chain(transaction: Transaction, rows: list[Appended]) -> None:
+    """Link rows to the head of the chain; nobody else does so meanwhile."""
+    head = transaction.memory.get("head") or transaction.one(sql.HEAD) or (0, GENESIS)
+    for row in rows:
+        new = row.evidence
+        record = next_record(head[0] + 1, head[1], new)
+        transaction.put(
+            sql.ADD_EVIDENCE,
+            record.sequence,
+            record.message_id,
+            record.previous,
+            record.hash,
+            record.body,
+            new.wire or None,
+        )
+        if (deed := deed_of(new.kind, new.actor)) is not None:
+            transaction.put(audit.ADD_DEED, record.sequence, to_micros(new.at), new.actor, deed)
+        row.sequence = record.sequence
+        head = (record.sequence, record.hash)
+    transaction.memory["head"] = head
 
 
 def add_tasks(
@@ -113,7 +136,7 @@ def add_tasks(
 ) -> None:
     """Store the work a message's step causes."""
     for task in tasks:
-        transaction.run(
+        transaction.put(
             sql.ADD_TASK,
             message_id,
             task.kind,

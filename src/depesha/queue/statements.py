@@ -85,7 +85,7 @@ _SEAL = "SELECT number, first, last, root, chain, previous, at, signature, key F
 LAST_SEAL = f"{_SEAL} ORDER BY number DESC LIMIT 1"
 SEALS_AFTER = f"{_SEAL} WHERE number > ? ORDER BY number LIMIT ?"
 SEAL_OVER = f"{_SEAL} WHERE last >= ? ORDER BY last LIMIT 1"
-ADD_SEAL = "INSERT INTO seals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ADD_SEAL = "INSERT INTO seals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO NOTHING"
 
 # --- blobs ----------------------------------------------------------------------------------
 
@@ -99,7 +99,7 @@ SEALED_UNTIL = "SELECT until FROM quarantine WHERE digest = ?"
 
 REFERRED = """SELECT 1 FROM messages WHERE original = ?1 AND state <> 'REJECTED'
   UNION ALL SELECT 1 FROM blob_refs WHERE digest = unhex(?1) AND owner IN ('m', 'o') LIMIT 1"""
-KEEP_KEY = "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?)"
+KEEP_KEY = "INSERT OR IGNORE INTO quarantine VALUES (?, ?, ?)"
 KEEP_LONGER = "UPDATE quarantine SET until = max(until, ?) WHERE digest = ?"
 KEY_OF = "SELECT key FROM quarantine WHERE digest = ?"
 PAST_KEYS = "SELECT digest FROM quarantine WHERE until <= ? ORDER BY until LIMIT ?"

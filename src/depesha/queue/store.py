@@ -14,9 +14,8 @@ from depesha.ports import Clock
 from depesha.queue import outbound_statements as out
 from depesha.queue import statements as sql
 from depesha.queue.bell import Bell
-from depesha.queue.db import Database
 from depesha.queue.filing import Filed, file, refile
-from depesha.queue.lane import Row, Transaction, Value
+from depesha.queue.lane import Database, Row, Transaction, Value
 from depesha.queue.refs import Referrer, add_refs, drop_refs
 from depesha.queue.rows import add_tasks, append, message_of, to_micros, to_moment
 from depesha.schemas.change import apply, first
@@ -129,16 +128,28 @@ def _admit(transaction: Transaction, new: NewMessage) -> None:
     )
     row = transaction.last_row()
     if new.state is not InboundState.REJECTED and (keys := identities(arrival)):
-        values = [value for key in keys for value in (key, row)]
-        if transaction.run(_CLAIMS[len(keys)], *values) != len(keys):
-            for known, holder in _holders(transaction, keys):
-                if holder != row and not may_share(known, new):
-                    raise _TakenError(known)
+        for known in _claim(transaction, keys, row):
+            if not may_share(known, new):
+                raise _TakenError(known)
     message = first(new)
     add_refs(transaction, files_of(message), Referrer.MESSAGE, row)
     file(transaction, Filed.message(row), message, new.evidence.at)
     add_tasks(transaction, new.id, new.tasks, new.evidence.at)
     append(transaction, new.evidence)
+
+
+def _claim(transaction: Transaction, keys: tuple[str, ...], row: int) -> list[Known]:
+    """Take the identities for a new row; return who holds those that are held already.
+
+    What another gateway lets go between the two looks is held by nobody: then once more.
+    """
+    values = [value for key in keys for value in (key, row)]
+    if transaction.run(_CLAIMS[len(keys)], *values) == len(keys):
+        return []
+    while len(holders := _holders(transaction, keys)) < len(keys):
+        for key in keys:
+            transaction.run(sql.CLAIM_1, key, row)
+    return [known for known, holder in holders if holder != row]
 
 
 def _columns(arrival: Arrival) -> tuple[Value, ...]:
@@ -202,7 +213,7 @@ def _write(
     event: InboundEvent | None,
 ) -> None:
     number = after.number
-    transaction.run(
+    transaction.put(
         sql.MOVE,
         after.state,
         to_micros(after.changed_at),
@@ -216,14 +227,14 @@ def _write(
     )
     if after.checks is not before.checks or after.arrival is not before.arrival:
         checks, arrival = checks_bytes(after.checks), arrival_bytes(after.arrival)
-        transaction.run(sql.RECHECK, *_columns(after.arrival), checks, arrival, row)
+        transaction.put(sql.RECHECK, *_columns(after.arrival), checks, arrival, row)
     files_before, files_after = files_of(before), files_of(after)
     drop_refs(transaction, files_before - files_after, Referrer.MESSAGE, row)
     add_refs(transaction, files_after - files_before, Referrer.MESSAGE, row)
     held, wanted = held_keys(before), held_keys(after)
     for key in held:
         if key not in wanted:
-            transaction.run(sql.RELEASE_IDENTITY, key, row)
+            transaction.put(sql.RELEASE_IDENTITY, key, row)
     for key in wanted:
         if key in held or transaction.run(sql.CLAIM_1, key, row):
             continue

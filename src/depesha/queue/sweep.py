@@ -17,8 +17,7 @@ from itertools import islice
 from depesha.ports import Clock
 from depesha.queue import statements as sql
 from depesha.queue.blobs import SHELVES, FileBlobs
-from depesha.queue.db import Database
-from depesha.queue.lane import Transaction
+from depesha.queue.lane import Database, Transaction
 from depesha.queue.quarantine import FileQuarantine
 from depesha.queue.rows import to_moment
 from depesha.schemas.ids import Digest

@@ -14,8 +14,7 @@ from depesha.errors import LostLeaseError, UnknownMessageError
 from depesha.ports import Clock, IdSource
 from depesha.queue import statements as sql
 from depesha.queue.bell import Bell
-from depesha.queue.db import Database
-from depesha.queue.lane import Row, Transaction
+from depesha.queue.lane import Database, Row, Transaction
 from depesha.queue.rows import append, to_micros, to_moment
 from depesha.schemas.codec import load_payload
 from depesha.schemas.ids import MessageId
@@ -53,7 +52,7 @@ class SqliteTasks:
                 rows += transaction.all(sql.DUE_TASKS, kind, to_micros(now), limit)
             rows = sorted(rows)[:limit]
             for row in rows:
-                transaction.run(sql.LEASE_TASK, secret, until, row[1])
+                transaction.put(sql.LEASE_TASK, secret, until, row[1])
             return rows
 
         return tuple(_claim(row, secret) for row in await self._db.write(take))

@@ -6,6 +6,7 @@ Whatever may refer to bytes must be named here, or its bytes are swept one day.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from depesha.schemas.ids import Digest
 from depesha.schemas.lifecycle import InboundState
@@ -21,6 +22,8 @@ _OWNED = frozenset(
         EvidenceKind.VIEWED,
         EvidenceKind.EXPORTED,
         EvidenceKind.SHREDDED,
+        EvidenceKind.DESTROYED,
+        EvidenceKind.RESTORED,
     }
 )
 """Rows about bytes that a message holds, or that were destroyed: they keep nothing themselves."""
@@ -28,10 +31,13 @@ _OWNED = frozenset(
 
 def named_by(evidence: NewEvidence) -> tuple[Digest, ...]:
     """Return every digest among a row's facts, under whatever name, so that none is forgotten."""
-    if evidence.kind in _OWNED:
-        return ()
+    return () if evidence.kind in _OWNED else digests_in(evidence.facts.values())
+
+
+def digests_in(values: Iterable[object]) -> tuple[Digest, ...]:
+    """Return every digest among facts."""
     found: list[str] = []
-    for value in evidence.facts.values():
+    for value in values:
         if isinstance(value, str):
             found.append(value)
         elif isinstance(value, list):

@@ -81,6 +81,14 @@ class EvidenceKind(StrEnum):
     TELEPHONE = "TELEPHONE"
     """A person is asked to ring the recipient up (LAT-02)."""
 
+    # Of the store as a whole.
+    RESTORED = "RESTORED"
+    """It was put back from a back-up: what was done between the two moments is not known."""
+    RECONCILED = "RECONCILED"
+    """A person judged a restored store and approved it (BKP-10)."""
+    DESTROYED = "DESTROYED"
+    """Content whose time was over is gone: what, how much, by which rule (RET-06 to 09)."""
+
     # Of people at the console (AUD-01, AUD-03). The actor is `person:<login>`.
     LOGGED_IN = "LOGGED_IN"
     LOGIN_FAILED = "LOGIN_FAILED"
@@ -91,6 +99,12 @@ class EvidenceKind(StrEnum):
     """With purpose and ground (AUD-05)."""
     REPORTED = "REPORTED"
     """Something was drawn up and handed out, or the person in charge was told (AUD-11)."""
+    OPERATED = "OPERATED"
+    """A person paused, resumed or tested a network, or cleared a list; `decision` says which."""
+    ATTENDED = "ATTENDED"
+    """A person took a need, gave it back, or has seen a refusal; `decision` says which."""
+    NOTED = "NOTED"
+    """A person set something in the notebook; the row names its area and key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

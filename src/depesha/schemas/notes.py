@@ -23,6 +23,10 @@ class Area(StrEnum):
     """Certificate → what a person says of it (SIG-08)."""
     TOKENS = "tokens"
     """Token of the registry API → its hash, scopes and life."""
+    RESTORATION = "restoration"
+    """The latest putting back of the store from a back-up, and its approval."""
+    DESTRUCTION = "destruction"
+    """Act → list of documents whose content is to be destroyed, and who approved it."""
     LEGAL_HOLDS = "legal-holds"
     """Document → why it must not be destroyed."""
 

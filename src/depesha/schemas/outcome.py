@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import assert_never
 
 from depesha.errors import Blame
 from depesha.schemas.answer import DocumentStatus
@@ -79,6 +80,22 @@ class Absent:
 
 
 Outcome = Delivered | Deferred | Refused | Unclear
+
+
+def blame_of(outcome: Outcome) -> Blame | None:
+    """Return who has to act before the same thing can succeed; None where it did."""
+    match outcome:
+        case Delivered():
+            return None
+        case Refused():
+            return Blame.THEIRS
+        case Deferred():
+            return outcome.blame
+        case Unclear():
+            return Blame.NETWORK
+        case _:
+            assert_never(outcome)
+
 
 Answered = Outcome | Absent
 """What a question after a try brings. `Deferred`: it could not be asked now; `Unclear`: it was

@@ -51,6 +51,8 @@ class Need(StrEnum):
     """Work that gave up: a notice nobody takes, a webhook nobody hears."""
     REGISTRY_SILENT = "REGISTRY_SILENT"
     """Messages wait, and the registry has given no number for too long."""
+    CERTIFICATE = "CERTIFICATE"
+    """A certificate of ours ends: told by what stands around the store, not by the store."""
 
 
 def _promised() -> dict[Need, timedelta]:

@@ -14,7 +14,7 @@ from depesha.schemas.message import EvidenceKind, Message, NewEvidence, TaskKind
 from depesha.schemas.outbound import OutboundMessage
 from depesha.schemas.outbound_lifecycle import OutboundState
 from depesha.schemas.overview import Need
-from depesha.schemas.route import AskPerson
+from depesha.schemas.route import TROUBLE, AskPerson
 
 RECEIVED = "received"
 HELD = "held"
@@ -36,6 +36,7 @@ LIVELY = (RECEIVED, REPEATED, THROUGH, HEARD)
 """Words that prove that a network lives."""
 
 _MALWARE = "malware"
+_TROUBLE = frozenset(str(bar) for bar in TROUBLE)
 _SETTLING = frozenset({EvidenceKind.ATTEMPT_SETTLED, EvidenceKind.ASKED})
 LATE = frozenset({TaskKind.FOLLOW_UP, TaskKind.QUESTION})
 """Tasks that are parked for the recipient to be rung up."""
@@ -171,10 +172,15 @@ def _first_look(evidence: NewEvidence) -> list[str]:
 
 
 def _falls_back(evidence: NewEvidence, network: str) -> bool:
-    """Tell whether another network was the plan's first choice."""
+    """Tell whether an earlier choice was left out for trouble: the recipient is there, too."""
     plan = evidence.facts.get("plan")
-    first = plan[1] if isinstance(plan, list) and len(plan) > 1 else network
-    return first.split(":")[0] != network
+    for line in plan[1:] if isinstance(plan, list) else ():
+        name, _, bars = line.partition(":")
+        if name == network:
+            return False
+        if not _TROUBLE.isdisjoint(bars.split(",")):
+            return True
+    return False
 
 
 def _ended(outcome: str) -> str:

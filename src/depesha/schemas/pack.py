@@ -30,10 +30,12 @@ from depesha.schemas.evidence import (
 )
 from depesha.schemas.ids import Digest
 from depesha.schemas.journal import check_signature
-from depesha.schemas.message import Message
+from depesha.schemas.message import EvidenceKind, Message
 from depesha.schemas.outbound import OutboundMessage
+from depesha.schemas.proof import destroyed_wires
 
 FORMAT = "depesha-evidence-pack/1"
+DESTROYED = str(EvidenceKind.DESTROYED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ class PackRow:
     actor: str
     facts: dict[str, Any]
     wire: bytes
-    """What was said or heard on the wire; empty where nothing was."""
+    """What was said or heard on the wire; empty where nothing was, or where it was destroyed."""
     seal: int
     """Number of the seal it stands under."""
 
@@ -77,6 +79,8 @@ class PackReport:
     """Public keys that signed the seals."""
     trusted: bool
     """True where the keys were compared with the ones the verifier expects."""
+    destroyed: str = ""
+    """When and by which rule the content was destroyed, its time being over; empty: it was not."""
 
 
 def blobs_of(message: Message | OutboundMessage) -> list[dict[str, Any]]:
@@ -173,6 +177,7 @@ def verify_pack(data: bytes, expected_key: str | None, *earlier_keys: str) -> Pa
             seals=tuple(seals.values()),
             keys=tuple(sorted({seal.key for seal in seals.values()})),
             trusted=expected is not None,
+            destroyed=next((_destruction(r) for r in rows if r.kind == DESTROYED), ""),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error):
         raise EvidenceError("the evidence pack cannot be read") from None
@@ -197,14 +202,16 @@ def _verified_rows(
     if not rows:
         raise EvidenceError("the evidence pack holds no rows")
     found: list[PackRow] = []
+    gone = frozenset[int]().union(*(destroyed_wires(json.loads(row["body"])) for row in rows))
     for row in rows:
         if row["message_id"] != message_id or (found and row["sequence"] <= found[-1].sequence):
             raise EvidenceError(f"evidence row {row['sequence']} does not belong where it stands")
-        found.append(_verified_row(row, seals))
+        found.append(_verified_row(row, seals, gone))
     return tuple(found)
 
 
-def _verified_row(row: dict[str, Any], seals: Mapping[int, Seal]) -> PackRow:
+def _verified_row(row: dict[str, Any], seals: Mapping[int, Seal], gone: frozenset[int]) -> PackRow:
+    """`gone`: rows whose bytes were destroyed, as another proven row of the pack tells."""
     sequence, seal = row["sequence"], seals[row["seal"]]
     own = row_hash(sequence, row["message_id"], row["body"], row["previous"])
     if own != row["hash"]:
@@ -215,7 +222,8 @@ def _verified_row(row: dict[str, Any], seals: Mapping[int, Seal]) -> PackRow:
     check_inclusion(own, sequence - seal.first, count, row["path"], seal.root)
     body = json.loads(row["body"])
     wire = base64.b64decode(row.get("wire", ""), validate=True)
-    if (sha256(wire) if wire else None) != body.get("wire"):
+    lawfully = not wire and sequence in gone
+    if not lawfully and (sha256(wire) if wire else None) != body.get("wire"):
         raise EvidenceError(f"the wire bytes of evidence row {sequence} were changed")
     return PackRow(
         sequence=sequence,
@@ -226,6 +234,10 @@ def _verified_row(row: dict[str, Any], seals: Mapping[int, Seal]) -> PackRow:
         wire=wire,
         seal=seal.number,
     )
+
+
+def _destruction(row: PackRow) -> str:
+    return f"{row.at}, {row.facts['rule']}, act {row.facts['act']}"
 
 
 def _blob(blob: dict[str, Any], rows: list[dict[str, Any]]) -> PackBlob:

@@ -42,8 +42,23 @@ class Bar(StrEnum):
     """Announced maintenance, or outside the network's hours."""
     NOT_DUE = "NOT_DUE"
     """Tried and deferred; its own schedule says later."""
+    PAUSED = "PAUSED"
+    """A person paused sending by this network."""
     NEEDS_A_YES = "NEEDS_A_YES"
     """Falling back is set to ask a person first (FBK-08)."""
+
+
+TROUBLE = frozenset(
+    {
+        Bar.REACH_UNKNOWN,
+        Bar.BREAKER_OPEN,
+        Bar.CLOSED_FOR_NOW,
+        Bar.NOT_DUE,
+        Bar.RETRIES_USED_UP,
+        Bar.REFUSED_BEFORE,
+    }
+)
+"""Bars that make the next choice a fallback: the network's operator is signalled (FBK-02, -03)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,10 +32,10 @@ class Step(StrEnum):
     """A held message is claimed to be looked at again."""
     RECHECKED = "RECHECKED"
     """What the second look found is stored."""
-    QUARANTINE_WRITTEN = "QUARANTINE_WRITTEN"
-    """Refused bytes lie encrypted, and no key is kept yet."""
     QUARANTINE_KEYED = "QUARANTINE_KEYED"
-    """Their key is kept, and the clear bytes are still there."""
+    """A key for refused bytes is kept, and nothing is encrypted under it yet."""
+    QUARANTINE_WRITTEN = "QUARANTINE_WRITTEN"
+    """They lie encrypted, and the clear bytes are still there."""
     QUARANTINED = "QUARANTINED"
     """The clear bytes are gone, and the task is not yet done."""
 

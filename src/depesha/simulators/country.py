@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from depesha.ports import Clock, IdSource
 from depesha.simulators.authority import Authority, Identity, make_key
 from depesha.simulators.bodies import ACTING, APART, BARE, GATEWAYS, SEOS, STRANGER, Body
+from depesha.simulators.console_people import Login, Post, new_password, settle_in
 from depesha.simulators.country_isds import CountryIsds
 from depesha.simulators.country_mail import CountryMail
 from depesha.simulators.country_networks import CountryNetworks
@@ -73,6 +74,8 @@ class Country:
         own_settings: Mapping[str, Mapping[str, Mapping[str, object]]] | None = None,
         crowd: int = 0,
         commands: bool = False,
+        people: Sequence[Post] = (),
+        weeks: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         program: Sequence[str] = SERVE,
         say: Callable[[str], None] = _silent,
@@ -84,6 +87,8 @@ class Country:
 
         With further `networks` every way to a gateway, an acting peer, SSEV or the mail server
         leads through one of `wires`; without them there are none, for speed.
+        `people` enter the console of the first gateway; the first of them that of every gateway.
+        `weeks` names the gateways that begin with a week they never lived, a busy one first.
         `commands` gives `depesha inbox -c …` and its like a token of their own. `environment` and
         `program` are for the gateways' processes (`GatewayProcess`).
         """
@@ -103,6 +108,9 @@ class Country:
         self._own_settings = own_settings or {}
         self._crowd = crowd
         self._commands = commands
+        self._people = tuple(people)
+        self._weeks = tuple(weeks)
+        self.logins: tuple[Login, ...] = ()
         self._environment = environment
         self._program = program
         self._say = say
@@ -299,8 +307,27 @@ class Country:
             async with asyncio.TaskGroup() as group:
                 for one in self.gateways.items():
                     group.create_task(self._start_gateway(*one))
+            await self._settle_people()
         except ExceptionGroup as several:
             raise several.exceptions[0] from None
+
+    async def _settle_people(self) -> None:
+        """Let people into the consoles, all gateways at the same time."""
+        given, own = new_password(self._ids), new_password(self._ids)
+
+        async def enter(gateway: GatewayProcess, posts: Sequence[Post]) -> tuple[Login, ...]:
+            made = []
+            for post in posts:
+                await gateway.admit(post, given)
+                made.append(await settle_in(gateway.operators, post, given, own, self._clock))
+            return tuple(made)
+
+        first, *others = self.gateways.values()
+        async with asyncio.TaskGroup() as group:
+            entered = group.create_task(enter(first, self._people))
+            for gateway in others:
+                group.create_task(enter(gateway, self._people[:1]))
+        self.logins = entered.result()
 
     async def _stop_gateways(self) -> None:
         await asyncio.gather(*(gateway.stop() for gateway in self.gateways.values()))
@@ -311,6 +338,8 @@ class Country:
         self.tokens[name] = await gateway.token(f"demo-{part}")
         if self._commands:
             await gateway.let_commands_ask(f"commands-{part}")
+        if name in self._weeks:
+            await gateway.live_a_week(busy=name == self._weeks[0])
         await gateway.start()
         await gateway.ready()
         self._say(f"the gateway of {gateway.plan.party.name} is ready")
@@ -335,9 +364,15 @@ class Country:
                 for one in self.bare.values()
             ],
             "networks": {"seos_register": self.register.url, **self._networks.described()},
-            "console_login": {"user": "", "password": ""},
+            "console_login": self._console_login(),
+            "console_people": [login.described() for login in self.logins],
             "trusted": str(self.folder / "ca" / "ca.cert.pem"),
         }
+
+    def _console_login(self) -> dict[str, str]:
+        if not self.logins:
+            return {"user": "", "password": ""}
+        return {"user": self.logins[0].post.login, "password": self.logins[0].password}
 
 
 def _made(thing: T | None) -> T:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from depesha.ports import Clock, IdSource
-from depesha.simulators.bodies import ALL_NETWORKS, GATEWAYS, OFFICES
+from depesha.simulators.bodies import ALL_NETWORKS, GATEWAYS, OFFICES, PRIMER, VZOROV
+from depesha.simulators.console_people import POSTS
 from depesha.simulators.country import Country
 from depesha.simulators.demo_boxes import BoxStory
 from depesha.simulators.demo_paper import BRISK
@@ -37,6 +38,7 @@ async def run(
     *,
     once: bool,
     traffic: bool,
+    week: bool,
     as_json: bool,
     say: Callable[[str], None],
     clock: Clock,
@@ -45,7 +47,8 @@ async def run(
     """Run the demo; return 0 where all of it happened, 1 where a step failed, 130 if interrupted.
 
     `folder` None takes one that is removed at the end. `once`: the main job, then an end;
-    otherwise until Ctrl-C or SIGTERM, with light traffic unless told not to.
+    otherwise until Ctrl-C or SIGTERM, with light traffic unless told not to. `week`: one gateway
+    of each country starts with a week that it never lived.
     """
     report = Report(clock=clock, say=say, as_json=as_json)
     settings = {**SETTINGS, **BRISK} if once else None
@@ -59,6 +62,8 @@ async def run(
             settings=settings,
             own_settings={office.folder: {"limits": {}} for office in OFFICES},
             commands=not once,
+            people=POSTS[:1] if once else POSTS,
+            weeks=(PRIMER.folder, VZOROV.folder) if week and not once else (),
             say=report.progress,
         )
         dice = Dice(ids.guid())
@@ -169,8 +174,14 @@ def _addresses(country: Country) -> Iterator[str]:
             yield f"  partners      {gateway.seos_url}"
         yield f"  registry API  {gateway.registry_api}/api/v1/openapi.json"
         yield f"  token         {country.tokens[name]}"
-        yield f"  operators     {gateway.operators}/readyz, /metrics, /healthz"
+        yield f"  console       {gateway.operators}/ (and /readyz, /metrics, /healthz)"
         yield f"  commands      depesha inbox -c {gateway.settings}"
+    if country.logins:
+        first = country.logins[0]
+        yield f"Log-in of every console: {first.post.login} / {first.password}"
+    for login in country.logins[1:]:
+        key = f", second factor {login.key}" if login.key else ""
+        yield f"  at the first one, too: {login.post.login} / {login.password}{key}"
     yield "Bare peers: nobody listens; act as them with their keys"
     for one in country.bare.values():
         yield f"  {one.body.party.name:<20} {one.url}  {one.keys.key}"

@@ -21,12 +21,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from depesha.errors import PeerError
 from depesha.ports import Clock
+from depesha.simulators.console_people import Post, order
 from depesha.simulators.gateway_plan import Plan, toml, write_private
 
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 20.0
 STEP_SECONDS: Final = 0.05
 COMMAND_SECONDS: Final = 60.0
+WEEK_SECONDS: Final = 240.0
+"""A busy week costs a few thousand commits to disk."""
 TAIL_LINES: Final = 4
 TAIL: Final = 1500
 """Characters of a log shown when its process fails."""
@@ -210,6 +213,17 @@ class GatewayProcess:
         token: str = json.loads(made)["token"]
         return token
 
+    async def admit(self, post: Post, given: str) -> None:
+        """Make an account in its console through the command line, with a first password."""
+        day = self._clock.now().date().isoformat()
+        verb, *rest = order(post, day)
+        await command("user", verb, "-c", str(self.settings), *rest, typed=given + "\n")
+
+    async def live_a_week(self, *, busy: bool) -> None:
+        """Fill its empty store with a week that never was; before its first start."""
+        more = ("--busy",) if busy else ()
+        await command("demo-week", "-c", str(self.settings), *more, seconds=WEEK_SECONDS)
+
     async def let_commands_ask(self, name: str) -> None:
         """Give the commands on this machine (`depesha inbox -c …`) a token of their own."""
         token = await self.token(name, ("admin",))
@@ -232,17 +246,20 @@ class GatewayProcess:
         }
 
 
-async def command(*arguments: str) -> str:
-    """Run `python -m depesha …` and return what it printed; raise `PeerError` where it failed."""
+async def command(*arguments: str, typed: str = "", seconds: float = COMMAND_SECONDS) -> str:
+    """Run `python -m depesha …` and return what it printed; raise `PeerError` where it failed.
+
+    `typed` goes to its standard input.
+    """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "depesha", *arguments),
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(COMMAND_SECONDS):
-            out, err = await process.communicate()
+        async with asyncio.timeout(seconds):
+            out, err = await process.communicate(typed.encode())
     except BaseException as error:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

@@ -7,6 +7,7 @@ subjects of mails left for a person stand in it, besides numbers.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -71,6 +72,10 @@ class Places:
     def postponed(self, uid: int, again: Again) -> Places:
         """Note that a mail is to be looked at again."""
         return replace(self.done(uid), again={**self.again, uid: again})
+
+    def cleared(self, uids: Collection[int]) -> Places:
+        """Take mails off the list: a person has seen to them."""
+        return replace(self, left=tuple(one for one in self.left if one.uid not in uids))
 
     def given_up(self, mail: LeftMail) -> Places:
         """Leave a mail to a person."""

@@ -7,6 +7,7 @@ lies, unseen, and named for a person. Nothing that is itself an answer is ever a
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from depesha.adapters.email.reading import MailReader
 from depesha.adapters.email.sorting import Left, Postponed, Settled, Sorter, Sorting
 from depesha.errors import (
     BrokenOffError,
+    BusyError,
     DepeshaError,
     PeerError,
     StorageError,
@@ -31,6 +33,8 @@ from depesha.schemas.dispatch import EMAIL
 BATCH: Final = 200
 """Mails of one look."""
 TRIES: Final = 12
+_CLEAR_SECONDS: Final = 10.0
+"""How long a person waits for the end of a look."""
 _FIRST_WAIT: Final = timedelta(seconds=30)
 _LONGEST_WAIT: Final = timedelta(hours=6)
 
@@ -81,6 +85,30 @@ class MailReceiver:
     async def left(self) -> tuple[LeftMail, ...]:
         """Return the mails that wait for a person, oldest first."""
         return (await self._known()).left
+
+    async def numbering(self) -> int:
+        """Return under which numbering of the mailbox the mails are named."""
+        return (await self._known()).validity
+
+    async def clear(self, numbering: int, uids: Collection[int]) -> int:
+        """Take mails off the list; they stay where they lie. Return how many were on it.
+
+        Raises `BusyError` where a look into the mailbox does not end, `StorageError`.
+        """
+        try:
+            async with asyncio.timeout(_CLEAR_SECONDS):
+                await self._looking.acquire()
+        except TimeoutError:
+            raise BusyError("the mailbox is being read", remedy="try again in a minute") from None
+        try:
+            places = await self._known()
+            after = places.cleared(uids if places.validity == numbering else ())
+            gone = len(places.left) - len(after.left)
+            if gone:
+                await self._keep(after)
+            return gone
+        finally:
+            self._looking.release()
 
     async def _known(self) -> Places:
         if self._places is None:

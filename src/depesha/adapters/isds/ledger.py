@@ -151,6 +151,12 @@ class LedgerFile:
         await self.write()
 
 
+def rewound(data: bytes) -> bytes:
+    """Return a stored ledger whose next list overlaps with what is known, whatever was in hand."""
+    form = TypeAdapter(Ledger)
+    return form.dump_json(replace(form.validate_json(data), catching_up=False))
+
+
 def forget(ledger: Ledger, *, done_before: datetime, waiting_before: datetime) -> None:
     """Drop what no list is read back to any more, and what ISDS has erased meanwhile."""
     ledger.done = {key: at for key, at in ledger.done.items() if at >= done_before}

@@ -67,6 +67,7 @@ class MemoryJournal:
             reader.rows(self._state.evidence[reader.sequence : seal.last])
             reader.seal(seal)
         reader.rows(self._state.evidence[reader.sequence :])
+        reader.end()
         self._state.proof = (self._clock.now(), reader.sequence)
         return reader.sequence
 

@@ -63,6 +63,18 @@ class RecordingObserver:
         """Remember."""
         self.events.append(("circuit", network, state))
 
+    def failed(self, network: str, direction: str, blame: str) -> None:
+        """Remember."""
+        self.events.append(("failed", network, direction, blame))
+
+    def lasted(self, network: str, stage: str, seconds: float) -> None:
+        """Remember."""
+        self.events.append(("lasted", network, stage, seconds))
+
+    def committed(self, callers: int, seconds: float) -> None:
+        """Remember."""
+        self.events.append(("committed", callers, seconds))
+
     def request(self, listener: str, status: int, seconds: float) -> None:
         """Remember."""
         self.events.append(("request", listener, status, seconds))

@@ -15,6 +15,7 @@ from depesha.schemas.evidence import Seal
 from depesha.schemas.ids import Digest, MessageId
 from depesha.schemas.lifecycle import InboundState
 from depesha.schemas.message import EvidenceKind, Message, NewEvidence, TaskKind
+from depesha.schemas.notes import Area
 from depesha.schemas.outbound import OutboundMessage
 from depesha.schemas.overview import (
     COUNTED_TO,
@@ -244,6 +245,8 @@ class MemoryOverview:
         items: list[NeedItem] = []
         for document, entry in self._newest_first():
             need = self._need(document)
+            if need is Need.DECLINED and (Area.SEEN, document.id) in self._state.notes:
+                continue  # somebody has seen it
             if need is not None:
                 until = deadline(need, entry.since, self._promises)
                 items.append(

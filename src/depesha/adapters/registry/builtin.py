@@ -124,6 +124,16 @@ class BuiltinRegistry:
         The date is the day of receipt, read from the message id, which begins with the time of
         its making. Raises `StorageError`; then nothing was given.
         """
+        return self._given(message_id, 1)
+
+    def skip(self, message_id: MessageId, count: int) -> RegistrationNumber:
+        """Never give the next `count` serials; return the last of them, which no message has.
+
+        After a restore they may stand in others' books. `message_id` is a new one, of nobody.
+        """
+        return self._given(message_id, count)
+
+    def _given(self, message_id: MessageId, further: int) -> RegistrationNumber:
         key = int(message_id, 16)
         with self._lock:
             if self._file < 0:
@@ -135,7 +145,7 @@ class BuiltinRegistry:
                 raise _unknown_disk()
             day = self._day(message_id)
             series = day.year if self._template.yearly else 0
-            serial = self._last.get(series, self._template.first - 1) + 1
+            serial = self._last.get(series, self._template.first - 1) + further
             text = self._template.write(serial, day)
             self._append(_line(message_id, series, serial, text, day), key)
             self._last[series] = serial

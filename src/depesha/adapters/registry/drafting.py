@@ -7,6 +7,7 @@ types of files. Decides nothing: the gateway's rules judge, and nothing is sent 
 from __future__ import annotations
 
 import asyncio
+import io
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -133,6 +134,7 @@ class Submitter:
     def _keep(self, draft: _Draft) -> ContentFacts:
         """Look at a file and make it durable; blocks."""
         spool = draft.spooled.spool
+        held = spool.held
         attachment = Attachment(
             index=draft.index,
             name=draft.name,
@@ -142,11 +144,11 @@ class Submitter:
             comment=draft.comment,
         )
         try:
-            with spool.path.open("rb") as content:
+            with spool.path.open("rb") if held is None else io.BytesIO(held) as content:
                 facts = self._inspector.inspect(attachment, content)
         except OSError as error:
             raise StorageError("a submitted file cannot be read back") from error
-        if self._blobs.put(spool.path, durable=True) != attachment.digest:
+        if self._blobs.put(spool.path if held is None else held) != attachment.digest:
             raise StorageError("a submitted file changed while it was taken in")
         if draft.media_type or not facts.detected:
             return facts

@@ -139,6 +139,18 @@ class RingingObserver:
         """Pass on."""
         self._inner.circuit(network, state)
 
+    def failed(self, network: str, direction: str, blame: str) -> None:
+        """Pass on."""
+        self._inner.failed(network, direction, blame)
+
+    def lasted(self, network: str, stage: str, seconds: float) -> None:
+        """Pass on."""
+        self._inner.lasted(network, stage, seconds)
+
+    def committed(self, callers: int, seconds: float) -> None:
+        """Pass on; in any thread, so nothing is rung here."""
+        self._inner.committed(callers, seconds)
+
     def request(self, listener: str, status: int, seconds: float) -> None:
         """Pass on."""
         self._inner.request(listener, status, seconds)

@@ -29,6 +29,7 @@ _LOOKS: Final = frozenset(
         EvidenceKind.CONTENT_OPENED,
         EvidenceKind.PERMISSION_DENIED,
         EvidenceKind.REPORTED,
+        EvidenceKind.ATTENDED,
     }
 )
 """Who looked at it is no part of what happened to it."""

@@ -1,5 +1,7 @@
 """Files of a submission on their way into the store: written in pieces, hashed on the way.
 
+A small one may be held in memory instead: it is then written once, where it shall lie.
+
 What lies here belongs to nobody yet: whoever makes a spool must discard it, whatever happens.
 Writing blocks; call it from worker threads.
 """
@@ -30,7 +32,9 @@ class Spool:
         """`path` is fresh, as `BlobStore.spool` gives it."""
         self.path = path
         self.size = 0
-        """Bytes written."""
+        """Bytes written or held."""
+        self.held: bytes | None = None
+        """The whole file, where it was never written here."""
         self._hash = hashlib.sha256()
         self._gone = threading.Event()
 
@@ -50,13 +54,23 @@ class Spool:
             if self._gone.is_set():
                 self.path.unlink(missing_ok=True)
 
+    def hold(self, pieces: Iterable[bytes]) -> None:
+        """Keep a whole small file in memory; nothing may have been written."""
+        self.held = b"".join(pieces)
+        self.size = len(self.held)
+
     def digest(self) -> Digest:
-        """Return the SHA-256 of what was written."""
+        """Return the SHA-256 of what was written or is held."""
+        if self.held is not None:
+            return Digest(hashlib.sha256(self.held).hexdigest())
         return Digest(self._hash.hexdigest())
 
     def discard(self) -> None:
         """Remove what is still here; one quick call of the system, safe to repeat."""
         self._gone.set()
+        if self.held is not None:
+            self.held = None
+            return
         self.path.unlink(missing_ok=True)
 
 

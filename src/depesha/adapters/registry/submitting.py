@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from depesha.adapters.registry.outbound_showing import defect_views
 from depesha.adapters.registry.outbound_views import SubmittedView
 from depesha.adapters.registry.problems import DEFECTS, INVALID, FieldError, Problem
-from depesha.adapters.registry.reading import rendered
+from depesha.adapters.registry.reading import shown
 from depesha.adapters.registry.routes import BASE
 from depesha.adapters.registry.showing import document_view
 from depesha.adapters.registry.uploading import uploaded
@@ -41,7 +41,7 @@ async def submit(parts: Parts, call: Call) -> web.StreamResponse:
         except DefectsError as error:
             raise await _returned(parts, call, error) from error
     message = done.message
-    answer = await rendered(parts, call, lambda: _view(message), 202)
+    answer = shown(_view(message), call, 202)
     answer.headers["Location"] = f"{BASE}/messages/{message.id}"
     if done.repeated:
         answer.headers["Idempotency-Replayed"] = "true"

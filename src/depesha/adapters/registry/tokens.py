@@ -18,16 +18,18 @@ from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from depesha.errors import ConfigurationError, ConflictError, StorageError, UnknownMessageError
+from depesha.schemas.tokens import Scope, Token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from depesha.ports import Clock, IdSource
+
+__all__ = ["Attempts", "Scope", "Token", "TokenStore", "sync_folder"]
 
 PREFIX = "dep_"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
@@ -36,45 +38,6 @@ _WRITABLE_BY_OTHERS = 0o022
 _ID_CHARACTERS = 12
 _LONGEST = 512
 """Characters of a presented token that are looked at; ours have about 60."""
-
-
-class Scope(StrEnum):
-    """What a token may do."""
-
-    INBOX_READ = "inbox:read"
-    MESSAGES_REGISTER = "messages:register"
-    MESSAGES_CLERK = "messages:clerk"
-    PARTICIPANTS_READ = "participants:read"
-    EVIDENCE_READ = "evidence:read"
-    SEND = "send"
-    """Submit documents, read them and follow them on their way out."""
-    DECIDE = "decide"
-    """Decide about documents on their way out that wait for a person; read them."""
-    ADMIN = "admin"
-    """Everything, and what is parked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """A token without its secret."""
-
-    id: str
-    name: str
-    """Unique, also among revoked ones: it stands in the evidence as `token:<name>`."""
-    scopes: frozenset[Scope]
-    created_at: datetime
-    expires_at: datetime | None = None
-    revoked_at: datetime | None = None
-    last_used: date | None = None
-    """The day only: a file is not written on every call."""
-
-    def may(self, any_of: Sequence[Scope]) -> bool:
-        """Tell whether one of these scopes is held."""
-        return Scope.ADMIN in self.scopes or not self.scopes.isdisjoint(any_of)
-
-    def valid(self, now: datetime) -> bool:
-        """Tell whether it may be used now."""
-        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Checkpoint,
         Clock,
         ContentInspector,
+        Foresight,
         IdSource,
         Intake,
         Observer,
@@ -71,6 +72,7 @@ class SeosEnvironment:
     ids: IdSource
     observer: Observer
     checkpoint: Checkpoint
+    foresight: Foresight | None = None
 
 
 class SeosChannel:
@@ -162,6 +164,7 @@ class SeosChannel:
             checkpoint=e.checkpoint,
             settings=e.settings,
             body_bytes=e.settings.body_bytes or e.limits.message_bytes,
+            foresight=e.foresight,
         )
         return build_app(server)
 

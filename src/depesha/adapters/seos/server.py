@@ -28,7 +28,16 @@ if TYPE_CHECKING:
     from depesha.adapters.seos.reader import Heard, SeosReader
     from depesha.adapters.seos.replies import SeosReplies, SeosReply
     from depesha.adapters.seos.settings import SeosSettings
-    from depesha.ports import BlobStore, Checkpoint, Clock, Intake, Observer, Threads
+    from depesha.ports import (
+        BlobStore,
+        Checkpoint,
+        Clock,
+        Foresight,
+        Intake,
+        Looking,
+        Observer,
+        Threads,
+    )
     from depesha.schemas.ids import SerialNumber
 
 LISTENER: Final = "partners"
@@ -56,8 +65,11 @@ class SeosServer:
         checkpoint: Checkpoint,
         settings: SeosSettings,
         body_bytes: int,
+        foresight: Foresight | None = None,
     ) -> None:
         """`body_bytes` is the largest HTTP body taken in."""
+        self._foresight = foresight
+        self._blobs = blobs
         self._reader = reader
         self._replies = replies
         self._intake = intake
@@ -138,7 +150,21 @@ class SeosServer:
         self, body: bytes | Path, received_at: datetime, serial: SerialNumber | None
     ) -> tuple[Heard, SeosReply]:
         heard = self._reader.incoming(body, received_at, serial)
-        return heard, self._replies.foresee(heard)
+        looking = self._look_ahead(heard)
+        try:
+            return heard, self._replies.foresee(heard)
+        finally:
+            if looking is not None:
+                looking.finish()
+
+    def _look_ahead(self, heard: Heard) -> Looking | None:
+        """Have the files scanned while the likely answer is signed."""
+        if self._foresight is None or not isinstance(heard, Arrival) or heard.envelope is None:
+            return None
+        if heard.signature is None or heard.signature.finding is not None:
+            return None
+        files = [self._blobs.path(file.digest) for file in heard.envelope.attachments]
+        return self._foresight.begin([file for file in files if file is not None])
 
     async def _hand_over(self, heard: Heard, reply: SeosReply) -> bytes:
         match heard:

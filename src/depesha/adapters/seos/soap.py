@@ -24,6 +24,8 @@ CONTENT_TYPE: Final = "text/xml; charset=utf-8"
 
 _BEFORE: Final = "\ufeff \t\r\n"
 """What may stand before the inner document: a byte order mark and blanks (facts 2.3)."""
+_BLANK: Final = b" \t\r\n"
+_MARK: Final = b"\xef\xbb\xbf"
 
 _BLANKS: Final = 16 * 1024
 """Most of them that are taken: as many as the parser allows before a root element."""
@@ -106,11 +108,22 @@ def _inner(root: _Element, wrapper: str, part: str) -> bytes:
         raise WireError("the text stands there twice")
     if not parts:
         return b""
-    text = xml.text(parts[0])
-    document = text.lstrip(_BEFORE)
-    if len(text) - len(document) > _BLANKS:
-        raise WireError("too much stands before the message")
-    return document.encode("utf-8")
+    text = xml.text_bytes(parts[0])
+    start = _begin(text)
+    return text[start:] if start else text
+
+
+def _begin(text: bytes) -> int:
+    """Return where the document begins: behind a byte order mark and blanks (facts 2.3)."""
+    start = 0
+    while start <= _BLANKS:
+        if text.startswith(_MARK, start):
+            start += len(_MARK)
+        elif text[start : start + 1] and text[start] in _BLANK:
+            start += 1
+        else:
+            return start
+    raise WireError("too much stands before the message")
 
 
 def unwrap_answer(body: bytes) -> bytes:

@@ -156,6 +156,12 @@ def enter(ledger: Ledger, rows: Sequence[Row], horizon: datetime | None, now: da
     return before != (ledger.in_hand, ledger.done)
 
 
+def rewound(data: bytes) -> bytes:
+    """Return a stored ledger that looks at opened messages at once: a lost store opened some."""
+    form = TypeAdapter(Ledger)
+    return form.dump_json(replace(form.validate_json(data), swept_at=None))
+
+
 def forget_old(ledger: Ledger, *, done_before: datetime, sent_before: datetime) -> None:
     """Drop what no list is read back to any more."""
     ledger.done = {key: at for key, at in ledger.done.items() if at >= done_before}

@@ -178,19 +178,31 @@ class Chain:
         self._scan_seconds = policy.limits.scan_seconds + scan_grace_seconds
 
     async def examine(
-        self, arrival: Arrival, now: datetime, own: MessageId | None = None
+        self,
+        arrival: Arrival,
+        now: datetime,
+        own: MessageId | None = None,
+        *,
+        claiming: bool = False,
     ) -> Examination:
         """Judge an arrival. Never raises for what a row or a port does: it is held instead.
 
         A refusal or a repeat ends the chain at once (CHK-13). `own` is given for a recheck: the
         message's own identities are then no repeat. Safe to repeat.
+
+        `claiming`: earlier messages are not looked up, for whoever asks stores what passed under
+        claims to its identities, and judges again where one is held. Only a pass counts then.
         """
         case = Case(arrival=arrival, now=now)
         records: list[CheckRecord] = []
+        ended = self._clock.monotonic()
         for row in self._table:
-            started = self._clock.monotonic()
-            case, verdict = await self._run(row, case, own)
-            seconds = max(0.0, self._clock.monotonic() - started)
+            if row.needs is Need.NOTHING or (claiming and row.needs is Need.KNOWN):
+                verdict = self._judge(row, case)
+            else:
+                case, verdict = await self._run(row, case, own)
+            started, ended = ended, self._clock.monotonic()
+            seconds = max(0.0, ended - started)
             records.append(CheckRecord(check=row.name, verdict=verdict, seconds=seconds))
             if isinstance(verdict, (Rejected, Repeated)) or arrival.envelope is None:
                 break  # there is nothing, or nothing left, for the other rows to look at
@@ -217,10 +229,19 @@ class Chain:
     async def _run(self, row: Row, case: Case, own: MessageId | None) -> tuple[Case, Verdict]:
         try:
             case = await self._gather(row.needs, case, own)
-            return case, _spoken(row.judge(case, self._policy))
+        except Exception as error:  # noqa: BLE001 - whatever a port does wrong holds the message
+            return case, self._failed(row, error)
+        return case, self._judge(row, case)
+
+    def _judge(self, row: Row, case: Case) -> Verdict:
+        try:
+            return _spoken(row.judge(case, self._policy))
         except Exception as error:  # noqa: BLE001 - whatever a check does wrong holds the message
-            self._trouble(row.name, error)
-        return case, Held(finding=finding(Hold.CHECK_FAILED_TO_RUN, check=row.name), retry=True)
+            return self._failed(row, error)
+
+    def _failed(self, row: Row, error: Exception) -> Held:
+        self._trouble(row.name, error)
+        return Held(finding=finding(Hold.CHECK_FAILED_TO_RUN, check=row.name), retry=True)
 
     async def _gather(self, need: Need, case: Case, own: MessageId | None) -> Case:
         arrival = case.arrival

@@ -47,6 +47,7 @@ class Console:
         )
         own = (*desk.routes(), *(provider.routes() if provider else ()), static)
         self.routes: tuple[Route, ...] = (*own, *routes)
+        pages.know(self.routes)
         self._guard = guard
         self._tls = tls
         paths = LocalPaths(self.routes)

@@ -16,15 +16,36 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from depesha.errors import DepeshaError, ForbiddenError, RuleError, UnknownMessageError
 from depesha.monitoring.console.access.wording import catalogue, load, word
+from depesha.monitoring.console.helping import HELPS
 from depesha.schemas.people import Action, Purpose, Right
 from depesha.schemas.sentences import FALLBACK, LANGUAGES
 
 if TYPE_CHECKING:
-    from depesha.monitoring.console.access.routes import Visit
+    from collections.abc import Sequence
+
+    from depesha.monitoring.console.access.routes import Needs, Route, Visit
     from depesha.ports import Threads
 
 _PACKAGE = "depesha.monitoring.console"
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+NAVIGATION = (
+    ("/", "home"),
+    ("/search", "search"),
+    ("/participants", "participants"),
+    ("/channels", "channels"),
+    ("/queue", "queue"),
+    ("/quarantine", "quarantine"),
+    ("/seals", "seals"),
+    ("/audit", "audit"),
+    ("/users", "users"),
+    ("/tokens", "tokens"),
+    ("/walls", "walls"),
+    ("/certificates", "certificates"),
+    ("/settings", "settings"),
+    ("/runbook", "runbook"),
+    ("/wall", "wall"),
+)
+"""Pages in the navigation, in order, named `nav.<key>`. What is not served is left out."""
 _KEPT = "public, max-age=31536000, immutable"
 
 
@@ -36,6 +57,7 @@ class Pages:
         load()
         self._threads = threads
         self._static = _static()
+        self._needs: dict[str, Needs] = {}
         self._templates = Environment(
             loader=PackageLoader(_PACKAGE, "templates"),
             autoescape=select_autoescape(default=True, default_for_string=True),
@@ -50,6 +72,8 @@ class Pages:
             Action=Action,
             Purpose=Purpose,
             Right=Right,
+            navigation=self.navigation,
+            helps=HELPS,
         )
 
     async def show(
@@ -86,6 +110,21 @@ class Pages:
         """Return the page of an HTTP status."""
         key = "error.not-found" if status == HTTPStatus.NOT_FOUND else "error.other"
         return await self.show(visit, "message.html", status=status, key=key, facts={}, back="/")
+
+    # --- navigation ---
+
+    def know(self, routes: Sequence[Route]) -> None:
+        """Take the whole table: only pages that are in it stand in the navigation."""
+        self._needs = {route.path: route.needs for route in routes if route.method == "GET"}
+
+    def navigation(self, visit: Visit) -> list[tuple[str, str, bool]]:
+        """Return path, key of the name, and "the visitor is there" of every page open to him."""
+        path = visit.request.path
+        return [
+            (page, key, path == page or (page != "/" and path.startswith(f"{page}/")))
+            for page, key in NAVIGATION
+            if isinstance(need := self._needs.get(page), Action) and visit.may(need)
+        ]
 
     # --- files ---
 

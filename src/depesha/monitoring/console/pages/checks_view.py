@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
 from depesha.schemas.sentences import sentence
@@ -11,6 +11,9 @@ from depesha.schemas.verdict import CheckRecord, Finding, Held, Passed, Rejected
 if TYPE_CHECKING:
     from depesha.monitoring.console.pages.telling import Teller
     from depesha.schemas.message import Message
+
+_THEIR_WORDS = frozenset({"declared"})
+"""Facts that the sender wrote and a peer is told, as its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +35,14 @@ def check_lines(message: Message, tell: Teller, *, sees: bool) -> tuple[CheckLin
 
 
 def finding_sentence(found: Finding, tell: Teller, *, sees: bool) -> str:
-    """Return why; whoever may not see subjects hears what a peer would: nobody's data."""
-    return sentence(found, tell.language, "clerk" if sees else "peer")
+    """Return why; whoever may not see subjects hears what a peer would: nobody's data.
+
+    Nor what only the peer itself may read again: words of its own, such as a media type.
+    """
+    if sees:
+        return sentence(found, tell.language, "clerk")
+    safe = tuple(fact for fact in found.facts if fact[0] not in _THEIR_WORDS)
+    return sentence(replace(found, facts=safe), tell.language, "peer")
 
 
 def _line(record: CheckRecord, tell: Teller, *, sees: bool) -> CheckLine:

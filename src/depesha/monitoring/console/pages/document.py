@@ -12,6 +12,7 @@ from aiohttp import web
 
 from depesha.errors import ConflictError, RuleError, UnknownMessageError, WireError
 from depesha.monitoring.console.access.routes import Route
+from depesha.monitoring.console.pages.attention import document_notes
 from depesha.monitoring.console.pages.deeds import DEEDS, Deed, fits
 from depesha.monitoring.console.pages.document_view import document_view
 from depesha.monitoring.console.pages.telling import Teller
@@ -20,6 +21,7 @@ from depesha.schemas.envelope import RegistrationNumber
 from depesha.schemas.ids import MessageId, message_id
 from depesha.schemas.lifecycle import InboundEvent
 from depesha.schemas.outbound import OutboundMessage
+from depesha.schemas.overview_filing import need_of
 from depesha.schemas.people import Action
 
 if TYPE_CHECKING:
@@ -68,6 +70,8 @@ class DocumentPage:
             visit,
             "document.html",
             view=document_view(story, visit, self._tell(visit)),
+            need=need_of(story.document),
+            attention=await document_notes(self._in.notebook, story.document.id),
             tell=self._tell(visit),
             done=done if done in {deed.name for deed in DEEDS} | {"unpark"} else "",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from depesha.monitoring.console.access.routes import Route
+from depesha.monitoring.console.pages.attention import notes_of
 from depesha.monitoring.console.pages.home_view import home_view
 from depesha.monitoring.console.pages.telling import Teller
 from depesha.schemas.people import Action
@@ -34,5 +35,7 @@ class HomePage:
         if visit.may(Action.SEE_SUBJECT) and any(need.document for need in home.needs):
             await self._looks.note(visit, "home", shown=len(home.needs))
         tell = Teller(language=visit.language, zone=self._in.zone, now=home.at)
-        view = home_view(home, tell, self._in.freshness, visit.rights)
+        around = self._in.surroundings()
+        notes = await notes_of(self._in.notebook)
+        view = home_view(home, tell, self._in.freshness, visit.rights, around, notes)
         return await self._in.pages.show(visit, "home.html", view=view, tell=tell)

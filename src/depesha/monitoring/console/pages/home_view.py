@@ -5,16 +5,27 @@ Red is a fact that needs somebody now; yellow means "not proven lately", never "
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from depesha.monitoring.console.pages.attention import Notes, key_of
+from depesha.monitoring.console.pages.horizon_view import (
+    Around,
+    Level,
+    Proof,
+    around_of,
+    around_proofs,
+    certificate_needs,
+)
 from depesha.monitoring.console.pages.title import Title, title_of
+from depesha.schemas.attending import Attention
 from depesha.schemas.overview import BalanceIn, BalanceOut, Home, Need, NeedItem, Strip
+from depesha.schemas.overview_home import in_order
 from depesha.schemas.people import Action, Right
 from depesha.schemas.route import Circuit
+from depesha.schemas.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,14 +34,6 @@ if TYPE_CHECKING:
     from depesha.monitoring.console.pages.telling import Teller
 
 _WIDTH, _HEIGHT = 120, 28
-
-
-class Level(StrEnum):
-    """How a thing stands."""
-
-    GOOD = "good"
-    UNPROVEN = "unproven"
-    BAD = "bad"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,10 @@ class NeedLine:
     """Empty where the visitor may not read it."""
     link: str
     button: str
+    key: str
+    """Under which somebody takes it."""
+    taken: Attention | None
+    """Who looks after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,16 +79,6 @@ class StripLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """Something that was proven, and when last."""
-
-    key: str
-    level: Level
-    at: datetime | None
-    facts: dict[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HomeView:
     """Everything the template shows."""
 
@@ -94,15 +91,31 @@ class HomeView:
     proofs: tuple[Proof, ...]
     disk_percent: int | None
     submitted_adds_up: bool
+    around: Around
+
+    @property
+    def passed(self) -> int:
+        """Messages that every check let through at the first look."""
+        gates = self.home.gates
+        return gates.received - gates.held - gates.rejected
 
 
 def home_view(
-    home: Home, tell: Teller, fresh: Freshness, rights: Mapping[Action, Right]
+    home: Home,
+    tell: Teller,
+    fresh: Freshness,
+    rights: Mapping[Action, Right],
+    surroundings: Surroundings | None = None,
+    notes: Notes | None = None,
 ) -> HomeView:
     """Return the page of one moment for one visitor."""
-    strips = tuple(_strip_line(strip, home.at, fresh) for strip in home.strips)
-    proofs = _proofs(home, fresh)
-    needs = tuple(_need_line(item, home.at, tell, rights) for item in home.needs)
+    around = around_of(surroundings or Surroundings(), home.at)
+    notes = notes or Notes()
+    resting = {pause.network for pause in notes.pauses}
+    strips = tuple(_strip_line(strip, home.at, fresh, resting) for strip in home.strips)
+    proofs = (*_proofs(home, fresh), *around_proofs(around))
+    items = in_order((*home.needs, *certificate_needs(around)))
+    needs = tuple(_need_line(item, home.at, tell, rights, notes) for item in items)
     listed = {need: sum(1 for i in home.needs if i.need is need) for need in Need}
     more = sum(max(0, one.count - listed[one.need]) for one in home.need_counts)
     disk = home.horizon
@@ -114,6 +127,7 @@ def home_view(
         strips=strips,
         proofs=proofs,
         disk_percent=round(100 * disk.disk_free / disk.disk_total) if disk.disk_total else None,
+        around=around,
         submitted_adds_up=home.balance.submitted == sum(b.sent for b in home.balance.sent),
     )
 
@@ -141,15 +155,34 @@ def _sentence(
         probe = cut[0].strip.probe_at
         link, button = "#networks", "home.look-networks"
         return Sentence(level=Level.BAD, text=text, deadline=probe, link=link, button=button)
-    if any(proof.level is Level.BAD for proof in proofs):
-        text = tell.say("home.worst.disk")
-        return Sentence(level=Level.BAD, text=text, link="#horizon", button="home.look-horizon")
+    failed = _failed_proof(proofs, tell)
+    if failed is not None:
+        return failed
+    rest = [tell.network(s.strip.network) for s in strips if s.word == "channel.paused"]
+    if rest:
+        text = tell.say("home.rests", names=", ".join(rest))
+        link, button = "/channels", "home.look-channel"
+        return Sentence(level=Level.UNPROVEN, text=text, link=link, button=button)
     old = [tell.network(s.strip.network) for s in strips if s.level is Level.UNPROVEN]
     old += [tell.say(f"{proof.key}.short") for proof in proofs if proof.level is not Level.GOOD]
     if old:
         text = tell.say("home.unproven", names=", ".join(old))
         return Sentence(level=Level.UNPROVEN, text=text)
     return Sentence(level=Level.GOOD, text=_all_well(home, strips, tell))
+
+
+def _failed_proof(proofs: Sequence[Proof], tell: Teller) -> Sentence | None:
+    key = next((proof.key for proof in proofs if proof.level is Level.BAD), "")
+    if not key:
+        return None
+    worst = "scanner" if key == "proof.engine" else "disk"
+    place = "gates" if key == "proof.engine" else "horizon"
+    return Sentence(
+        level=Level.BAD,
+        text=tell.say(f"home.worst.{worst}"),
+        link=f"#{place}",
+        button=f"home.look-{place}",
+    )
 
 
 def _worst_need(line: NeedLine, count: int, tell: Teller) -> Sentence:
@@ -189,7 +222,7 @@ def _all_well(home: Home, strips: Sequence[StripLine], tell: Teller) -> str:
 
 
 def _need_line(
-    item: NeedItem, now: datetime, tell: Teller, rights: Mapping[Action, Right]
+    item: NeedItem, now: datetime, tell: Teller, rights: Mapping[Action, Right], notes: Notes
 ) -> NeedLine:
     sees = rights.get(Action.SEE_SUBJECT, Right.NO) is not Right.NO
     operates = rights.get(Action.OPERATE, Right.NO) is not Right.NO
@@ -201,17 +234,23 @@ def _need_line(
         link, button = f"/tasks/{item.task_id}/unpark", "deed.unpark"
     elif item.need is Need.REGISTRY_SILENT:
         link, button = "#registry", "home.look-registry"
+    elif item.need is Need.CERTIFICATE:
+        link, button = "#horizon", "home.look-horizon"
     return NeedLine(
         item=item,
         overdue=item.deadline <= now,
         title=None if document is None else title_of(document, tell, sees=sees),
-        reason=item.reason if sees else "",
+        reason=item.reason if sees or item.need is Need.CERTIFICATE else "",
         link=link,
         button=button,
+        key=key_of(item),
+        taken=notes.taken.get(key_of(item)),
     )
 
 
-def _strip_line(strip: Strip, now: datetime, fresh: Freshness) -> StripLine:
+def _strip_line(
+    strip: Strip, now: datetime, fresh: Freshness, resting: Container[str] = ()
+) -> StripLine:
     match strip.circuit:
         case Circuit.OPEN:
             level, word = Level.BAD, "strip.cut"
@@ -222,6 +261,8 @@ def _strip_line(strip: Strip, now: datetime, fresh: Freshness) -> StripLine:
             level, word = (
                 (Level.GOOD, "strip.proven") if proven else (Level.UNPROVEN, "strip.unproven")
             )
+    if strip.network in resting and level is not Level.BAD:
+        level, word = Level.UNPROVEN, "channel.paused"
     peak = max((*strip.hours_in, *strip.hours_out), default=0)
     return StripLine(
         strip=strip,

@@ -48,12 +48,12 @@ class OpeningPage:
     def routes(self) -> tuple[Route, ...]:
         """Return the routes of these pages."""
         opened, pack = "/documents/{id}/open/{part}", "/documents/{id}/evidence"
-        content, evidence = Action.OPEN_CONTENT, Action.SEE_EVIDENCE
+        content = Action.OPEN_CONTENT  # also for the pack: the bytes of the wire are in it
         return (
             Route(method="GET", path=opened, handler=self.ask, needs=content),
             Route(method="POST", path=opened, handler=self.open, needs=content),
-            Route(method="GET", path=pack, handler=self.ask_pack, needs=evidence),
-            Route(method="POST", path=pack, handler=self.pack, needs=evidence),
+            Route(method="GET", path=pack, handler=self.ask_pack, needs=content),
+            Route(method="POST", path=pack, handler=self.pack, needs=content),
         )
 
     # --- content ---

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Protocol
+
+from depesha.schemas.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from depesha.monitoring.console.access.pages import Pages
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
         Clock,
         Desk,
         Journal,
+        Notebook,
         Outbox,
         Overview,
         ParkedTasks,
@@ -63,6 +67,10 @@ class PageParts:
     contact: str = ""
     """Telephone or address for the letters."""
     freshness: Freshness = field(default_factory=Freshness)
+    surroundings: Callable[[], Surroundings] = Surroundings
+    """What stands around the store, as last looked at."""
+    notebook: Notebook | None = None
+    """What people noted for each other; None: nothing can be noted here."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set before the listeners close, so that live streams do not hold them up."""
 

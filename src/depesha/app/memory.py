@@ -1,0 +1,61 @@
+"""Chooses where the memory lives, by the settings: SQLite in a folder, or PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from depesha.config.secret import secret
+from depesha.queue.opening import Memory, open_memory
+from depesha.queue.postgres.opening import open_postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from depesha.config import Settings
+    from depesha.ports import Checkpoint, Clock, IdSource, Observer
+    from depesha.schemas.journal import SealKey
+
+
+async def open_store(
+    settings: Settings,
+    *,
+    clock: Clock,
+    ids: IdSource,
+    seal_key: SealKey,
+    earlier_keys: Sequence[str] = (),
+    observer: Observer | None = None,
+    checkpoint: Checkpoint | None = None,
+    purpose: str = "",
+) -> Memory:
+    """Open the memory that the settings name.
+
+    `purpose`: a word for a process that is not the gateway itself, so that both may work on one
+    PostgreSQL database at the same time. Raises as `open_memory` and `open_postgres` do.
+    """
+    store, networks = settings.store, tuple(settings.networks)
+    url = secret(env=store.postgres_env, file=store.postgres_file)
+    if url is None:
+        return await open_memory(
+            store.folder,
+            clock=clock,
+            ids=ids,
+            seal_key=seal_key,
+            earlier_keys=earlier_keys,
+            observer=observer,
+            checkpoint=checkpoint,
+            networks=networks,
+        )
+    return await open_postgres(
+        url,
+        store.folder,
+        clock=clock,
+        ids=ids,
+        seal_key=seal_key,
+        earlier_keys=earlier_keys,
+        observer=observer,
+        checkpoint=checkpoint,
+        networks=networks,
+        gateway=f"{store.gateway}-{purpose}" if purpose else store.gateway,
+        death_seconds=store.death_seconds,
+        careless=store.careless,
+    )

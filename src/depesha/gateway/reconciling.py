@@ -1,0 +1,113 @@
+"""After a restore: what may have been sent in the forgotten time is asked about, never sent again.
+
+It names the networks that a document must be suspected of; the asking itself is `trying.py`'s and
+`following.py`'s, as for any other try without a clear end. Nothing here sends or stores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from depesha.gateway.planning import standing_of
+from depesha.gateway.routing import GOT_THROUGH, must_ask
+from depesha.schemas.dispatch import EMAIL, Attempt
+from depesha.schemas.route import Bar
+
+if TYPE_CHECKING:
+    from depesha.gateway.planning import Planner
+    from depesha.ports import IdSource
+    from depesha.schemas.outbound import OutboundMessage
+    from depesha.schemas.restoration import Restoration
+    from depesha.schemas.route import Candidate
+
+MARGIN = timedelta(hours=1)
+"""Networks' lists of sent messages are read back a little further: clocks differ."""
+NEVER = frozenset(
+    {
+        Bar.NOT_ALLOWED_BY_AUTHOR,
+        Bar.BELOW_FLOOR,
+        Bar.PERSONAL_DATA,
+        Bar.MESSAGE_TOO_LARGE,
+        Bar.FILE_TOO_LARGE,
+        Bar.TOO_MANY_FILES,
+        Bar.NOT_REGISTERED_THERE,
+        Bar.NOT_PERMITTED_THERE,
+    }
+)
+"""Bars that stood in the forgotten time, too: nothing was sent past them."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Doubts:
+    """What is not believed of documents since the last restore; nothing where there was none."""
+
+    planner: Planner
+    restoration: Restoration | None = None
+    """The latest; replaced when a person approves it."""
+
+    @property
+    def forgetful(self) -> bool:
+        """Tell whether documents of ours may be out there of which the store knows nothing."""
+        return self.restoration is not None and self.restoration.approved_at is None
+
+    async def about(self, message: OutboundMessage, ids: IdSource) -> Attempt | None:
+        """Return the try that a network is suspected of: begun when the knowledge ends.
+
+        None where nothing is to be suspected any more, or an unclear try is asked about first.
+        One network at a time: where the first tells that the document is there, no other is asked.
+        """
+        restoration = self.restoration
+        if restoration is None or not restoration.doubts(message.dispatch.submitted_at):
+            return None
+        network = await self._network(message, restoration)
+        if network is None or message.release is None:
+            return None
+        return Attempt(
+            id=restoration.named(ids.secret()),
+            network=network,
+            number=len(message.attempts) + 1,
+            transport_id=message.dispatch.document.guid,
+            payload=message.release,
+            intended_at=restoration.knows_until - MARGIN,
+        )
+
+    async def _network(self, message: OutboundMessage, restoration: Restoration) -> str | None:
+        if must_ask(message.attempts) or any(a.outcome in GOT_THROUGH for a in message.attempts):
+            return None
+        if any(attempt.document_refused for attempt in message.attempts):
+            return None
+        plan = await self.planner.whole(message.dispatch, standing_of(message))
+        roads = [one for one in plan.candidates if not _shut(one)]
+        for road in roads:
+            if restoration.suspected(message.attempts, road.network):
+                continue
+            if road.network != EMAIL or _by_mail(message, restoration, roads):
+                return road.network
+        return None
+
+    def unasked(self, message: OutboundMessage) -> bool:
+        """Tell whether a document with a recipient must be asked after at once.
+
+        The answer may have come in the gap, and nobody says it twice by himself.
+        """
+        restoration = self.restoration
+        if restoration is None or message.dispatch.submitted_at > restoration.restored_at:
+            return False
+        return not any(one.at >= restoration.restored_at for one in message.questions)
+
+
+def _shut(road: Candidate) -> bool:
+    return any(bar.reason in NEVER for bar in road.bars)
+
+
+def _by_mail(message: OutboundMessage, restoration: Restoration, roads: list[Candidate]) -> bool:
+    """Tell whether mail is to be suspected: it cannot be asked, so a person must look.
+
+    Of a document that was known before the gap, always. Of one that is submitted after the
+    restore only where mail is its one road: else every new document would wait for a person.
+    """
+    if message.dispatch.submitted_at <= restoration.knows_until:
+        return True
+    return all(road.network == EMAIL for road in roads)

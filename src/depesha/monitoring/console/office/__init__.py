@@ -1,0 +1,1 @@
+"""The console's office: audit, people, tokens, certificates, settings, runbook and wall."""

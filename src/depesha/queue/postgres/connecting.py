@@ -1,0 +1,121 @@
+"""Opens connections to PostgreSQL, each with limits that keep gateways out of others' way.
+
+Nothing here runs a statement of the store. The url is a secret: it never stands in an error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.numeric import Int8BinaryDumper
+from psycopg.types.string import StrBinaryDumper
+
+from depesha.errors import ConfigurationError, StorageError
+
+CONNECT_SECONDS = 5
+STATEMENT_MS = 60_000
+"""A statement of ours takes milliseconds; a minute means that the server is in trouble."""
+LOCK_MS = 15_000
+"""Longer than a frozen gateway may hold anything (`IDLE_MS`), so that others outlast it."""
+IDLE_MS = 10_000
+"""Between two statements of a transaction lies only our own CPU; then the server undoes it."""
+
+_NETWORK = {
+    "connect_timeout": CONNECT_SECONDS,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "target_session_attrs": "read-write",
+}
+"""A dead server is noticed within half a minute; of several named ones, the primary is taken."""
+_SESSION = {
+    "statement_timeout": STATEMENT_MS,
+    "lock_timeout": LOCK_MS,
+    "idle_in_transaction_session_timeout": IDLE_MS,
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+    "default_transaction_isolation": "read committed",
+    # Each statement has its index, whatever the values: planned once, as the tests have seen it.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+}
+
+_LOST = ("08", "57P", "25P03", "25006")
+"""SQLSTATEs after which a connection is of no use: broken, shut down, idle for too long, and a
+server that may only be read (what used to be the primary)."""
+_AGAIN = frozenset({"40001", "40P01", "55P03"})
+"""Serialization failure, deadlock, a lock not got in time: undone, and to be tried again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connector:
+    """Opens connections to one database for one gateway."""
+
+    url: str
+    gateway: str
+
+    def open(self, purpose: str) -> psycopg.Connection[Any]:
+        """Return a connection in autocommit; raises `psycopg.Error`, `ConfigurationError`."""
+        try:
+            given = conninfo_to_dict(self.url)
+        except psycopg.Error:
+            raise ConfigurationError(
+                "the address of the PostgreSQL store cannot be read",
+                remedy="write it as postgresql://user@host:port/database?sslmode=verify-full",
+            ) from None
+        merged: dict[str, Any] = {
+            **_NETWORK,
+            "application_name": f"depesha {self.gateway} {purpose}",
+            **given,
+        }
+        connection = psycopg.connect(
+            make_conninfo(**merged), autocommit=True, cursor_factory=psycopg.RawCursor
+        )
+        try:
+            _set(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _set(connection: psycopg.Connection[Any]) -> None:
+    settings = ", ".join(
+        f"set_config('{name}', '{value}', false)" for name, value in _SESSION.items()
+    )
+    connection.execute(f"SELECT {settings}")
+    # One type for every number and every text, so that a statement is prepared once.
+    connection.adapters.register_dumper(int, Int8BinaryDumper)
+    connection.adapters.register_dumper(str, StrBinaryDumper)
+    connection.prepare_threshold = 0
+    connection.prepared_max = 1000
+
+
+def is_lost(connection: psycopg.Connection[Any], error: psycopg.Error) -> bool:
+    """Tell whether the connection is of no use any more; what was not committed is undone."""
+    return (
+        connection.closed
+        or connection.broken
+        or error.diag.severity_nonlocalized in {"FATAL", "PANIC"}
+        or (error.sqlstate or "").startswith(_LOST)
+    )
+
+
+def is_passing(error: psycopg.Error) -> bool:
+    """Tell whether the same transaction may well succeed at the next try."""
+    return error.sqlstate in _AGAIN
+
+
+def storage_error(error: psycopg.Error) -> StorageError:
+    """Translate a fault of PostgreSQL; its text may hold data and stays out."""
+    return StorageError(
+        "the store could not do its work",
+        remedy="look at the PostgreSQL server: is it running, is its disk full",
+        fault=type(error).__name__,
+        state=error.sqlstate or "",
+    )

@@ -1,0 +1,128 @@
+"""The only door to PostgreSQL: one lane that writes, two that read, and one that hears others.
+
+One of the readers serves the traffic, the other people who look. The database belongs to all the
+gateways that open it; the folder with the files must be one that all of them share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
+
+import psycopg
+
+from depesha.errors import StorageError
+from depesha.queue.lane import Transaction, Watch
+from depesha.queue.postgres.connecting import Connector, storage_error
+from depesha.queue.postgres.lane import PostgresLane, Standing
+from depesha.queue.postgres.migrate import migrate
+from depesha.queue.postgres.server import check_server
+from depesha.queue.postgres.writing import WritingLane
+
+R = TypeVar("R")
+
+
+def _silent(_error: StorageError) -> None:
+    """Tell nobody."""
+
+
+class PostgresDatabase:
+    """`Database` on PostgreSQL. Every method may be called from the event loop that opened it."""
+
+    def __init__(
+        self, standing: Standing, writer: WritingLane, reader: PostgresLane, viewer: PostgresLane
+    ) -> None:
+        """Take what `open` made."""
+        self._standing = standing
+        self._writer = writer
+        self._reader = reader
+        self._viewer = viewer
+        self._companions: list[Callable[[], None]] = []
+
+    def accompanied(self, close: Callable[[], None]) -> None:
+        """Call `close` in a thread before the lanes are closed; the last one given first."""
+        self._companions.append(close)
+
+    @classmethod
+    async def open(
+        cls,
+        connector: Connector,
+        now: datetime,
+        trouble: Callable[[StorageError], None] = _silent,
+        watch: Watch | None = None,
+        *,
+        careless: bool = False,
+    ) -> PostgresDatabase:
+        """Open the database, migrated to this version.
+
+        `trouble` is told, in a thread of ours, of every failure of PostgreSQL, `watch` of commits.
+        `careless`: also a server that may lose what it said it stored. Raises
+        `ConfigurationError` where the server is not fit or a newer version wrote the database,
+        `StorageError` where it cannot be reached; nothing is left behind then.
+        """
+        await asyncio.to_thread(_prepare, connector, now, careless=careless)
+        standing = Standing()
+        writer = WritingLane(connector, standing, trouble=trouble, watch=watch)
+        reader = PostgresLane(connector, name="reader", trouble=trouble)
+        viewer = PostgresLane(connector, name="viewer", trouble=trouble)
+        return cls(standing, writer, reader, viewer)
+
+    def stand_as(self, number: int, slot: int) -> None:
+        """Write from now on as this gateway, counting in this slot."""
+        self._standing.number, self._standing.slot = number, slot
+
+    @property
+    def standing(self) -> Standing:
+        """As whom we write."""
+        return self._standing
+
+    @property
+    def writer_pid(self) -> int:
+        """The server's process that writes for us."""
+        return self._writer.pid
+
+    async def write(self, work: Callable[[Transaction], R]) -> R:
+        """See `Database.write`."""
+        return await self._writer.do(work)
+
+    async def read(self, work: Callable[[Transaction], R]) -> R:
+        """See `Database.read`."""
+        return await self._reader.do(work)
+
+    async def look(self, work: Callable[[Transaction], R]) -> R:
+        """See `Database.look`."""
+        return await self._viewer.do(work)
+
+    def write_blocking(self, work: Callable[[Transaction], R]) -> R:
+        """See `Database.write_blocking`."""
+        return self._writer.do_blocking(work)
+
+    def read_blocking(self, work: Callable[[Transaction], R]) -> R:
+        """See `Database.read_blocking`."""
+        return self._reader.do_blocking(work)
+
+    def waiting(self) -> dict[str, int]:
+        """See `Database.waiting`."""
+        lanes = {"writer": self._writer, "reader": self._reader, "viewer": self._viewer}
+        return {name: lane.waiting for name, lane in lanes.items()}
+
+    async def close(self) -> None:
+        """See `Database.close`."""
+        for lane in (self._viewer, self._reader, self._writer):
+            lane.hurry()
+        while self._companions:
+            await asyncio.to_thread(self._companions.pop())
+        await asyncio.to_thread(self._viewer.close)
+        await asyncio.to_thread(self._reader.close)
+        await asyncio.to_thread(self._writer.close)
+
+
+def _prepare(connector: Connector, now: datetime, *, careless: bool) -> None:
+    try:
+        with connector.open("opening") as connection:
+            check_server(connection, careless=careless)
+            migrate(connection, now)
+    except psycopg.Error as error:
+        raise storage_error(error) from None

@@ -1,0 +1,69 @@
+"""Marks a store that was put back: what it knows ends at a moment, and the gateway must heed it.
+
+One transaction holds the mark, its evidence, and what becomes of waiting work: followed documents
+are looked at at once, and numbers that may have been given already wait for a person. Nothing is
+decided about documents here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from depesha.queue import people_statements as notes
+from depesha.queue.lane import Transaction
+from depesha.queue.rows import append, to_micros
+from depesha.schemas.message import EvidenceKind, NewEvidence, TaskKind
+from depesha.schemas.notes import Area
+from depesha.schemas.restoration import CURRENT, Restoration, restoration_bytes
+
+_WAKE = "UPDATE tasks SET due_at = ? WHERE kind = ? AND parked_at IS NULL"
+_PARK = """UPDATE tasks SET parked_at = ?, reason = ?, lease = NULL
+  WHERE kind = ? AND parked_at IS NULL"""
+_WHY = "it may have been numbered before the store was lost: ask the sender what number it was told"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What became of waiting work."""
+
+    followed: int
+    """Documents of ours that are asked after at once."""
+    numbers: int
+    """Messages whose number from the built-in registry waits for a person."""
+
+
+def mark(transaction: Transaction, restoration: Restoration, actor: str) -> Waiting:
+    """Write the mark, its evidence, and wake or park what waits."""
+    now = to_micros(restoration.restored_at)
+    waiting = Waiting(
+        followed=transaction.run(_WAKE, now, TaskKind.FOLLOW_UP),
+        numbers=transaction.run(_PARK, now, _WHY, TaskKind.REGISTER),
+    )
+    note(
+        transaction,
+        restoration,
+        NewEvidence(
+            kind=EvidenceKind.RESTORED,
+            at=restoration.restored_at,
+            message_id=None,
+            actor=actor,
+            facts={
+                "backup": restoration.name,
+                "knows_until": restoration.knows_until.isoformat(),
+                "manifest": restoration.manifest,
+                "sequence": restoration.sequence,
+                "rewound": list(restoration.rewound),
+                "skipped": list(restoration.skipped),
+                "followed": waiting.followed,
+                "numbers": waiting.numbers,
+            },
+        ),
+    )
+    return waiting
+
+
+def note(transaction: Transaction, restoration: Restoration, evidence: NewEvidence) -> None:
+    """Write the mark with a row of evidence."""
+    value = restoration_bytes(restoration)
+    transaction.run(notes.WRITE_NOTE, Area.RESTORATION, CURRENT, value)
+    append(transaction, evidence)

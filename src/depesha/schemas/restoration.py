@@ -1,0 +1,114 @@
+"""What a restored store has forgotten, and which tries it must suspect. Values, pure.
+
+A store put back from a back-up knows everything up to a moment, and nothing of what was done from
+then to its loss. So each document that may have been sent in that gap is given a try on every
+network that may have carried it: a *forgotten try*, begun at that moment, with no outcome. The
+ordinary law then does the rest: it is asked about before anything is sent (law 3).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from depesha.schemas.dispatch import Attempt, AttemptOutcome
+from depesha.schemas.evidence import canonical
+from depesha.schemas.ids import Digest, digest
+
+CURRENT = "current"
+"""Key in the notebook under which the latest restoration stands."""
+FORGOTTEN = "forgotten-"
+"""Ids of forgotten tries begin so, then with the restoration's own name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restoration:
+    """One putting back of a store."""
+
+    name: str
+    """Of the back-up: unique, and its moment."""
+    knows_until: datetime
+    """What was done before is in the store; what was done later is not."""
+    restored_at: datetime
+    manifest: Digest
+    sequence: int = 0
+    """Number of the last evidence row that the back-up held."""
+    approved_at: datetime | None = None
+    """When a person judged the whole and approved it (BKP-10): the gap is closed."""
+    approved_by: str = ""
+    rewound: tuple[str, ...] = ()
+    """State files whose pollers read again from the beginning of the gap."""
+    skipped: tuple[str, ...] = ()
+    """Numbers of the built-in registry that are never given, for they may have been."""
+
+    def doubts(self, submitted_at: datetime) -> bool:
+        """Tell whether a document may have been sent in the gap.
+
+        Of one that is submitted after the restore, too: the registry may be repeating what it
+        submitted in the gap, under the same key and so the same GUID.
+        """
+        return self.approved_at is None or submitted_at < self.approved_at
+
+    def named(self, secret: str) -> str:
+        """Return the id of a new forgotten try."""
+        return f"{self._prefix}{secret}"
+
+    def suspected(self, attempts: tuple[Attempt, ...], network: str) -> bool:
+        """Tell whether a network was given its forgotten try."""
+        return any(one.network == network and one.id.startswith(self._prefix) for one in attempts)
+
+    @property
+    def _prefix(self) -> str:
+        return f"{FORGOTTEN}{self.name}-"
+
+
+def is_forgotten(attempt: Attempt) -> bool:
+    """Tell a forgotten try from one that was made.
+
+    Found absent, it says nothing of how the network fares: it uses up no budget of tries.
+    """
+    return attempt.id.startswith(FORGOTTEN)
+
+
+def found_absent(attempt: Attempt) -> bool:
+    """Tell whether a forgotten try turned out never to have been."""
+    return is_forgotten(attempt) and attempt.outcome is AttemptOutcome.ABSENT
+
+
+def restoration_bytes(restoration: Restoration) -> bytes:
+    """Return the form in the notebook."""
+    approved = restoration.approved_at
+    return canonical(
+        {
+            "name": restoration.name,
+            "knows_until": _text(restoration.knows_until),
+            "restored_at": _text(restoration.restored_at),
+            "manifest": restoration.manifest,
+            "sequence": restoration.sequence,
+            "approved_at": "" if approved is None else _text(approved),
+            "approved_by": restoration.approved_by,
+            "rewound": list(restoration.rewound),
+            "skipped": list(restoration.skipped),
+        }
+    )
+
+
+def load_restoration(data: bytes) -> Restoration:
+    """Read the form in the notebook."""
+    told = json.loads(data)
+    return Restoration(
+        name=told["name"],
+        knows_until=datetime.fromisoformat(told["knows_until"]),
+        restored_at=datetime.fromisoformat(told["restored_at"]),
+        manifest=digest(told["manifest"]),
+        sequence=told["sequence"],
+        approved_at=datetime.fromisoformat(told["approved_at"]) if told["approved_at"] else None,
+        approved_by=told["approved_by"],
+        rewound=tuple(told["rewound"]),
+        skipped=tuple(told["skipped"]),
+    )
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
