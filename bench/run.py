@@ -76,6 +76,7 @@ def main() -> None:
     parser.add_argument(
         "--sizes", type=int, nargs="*", default=[SMALL, USUAL, LARGE], help="of documents, bytes"
     )
+    parser.add_argument("--size", type=int, default=USUAL, help="beside peers, bytes")
     parser.add_argument("--most", type=float, default=450, help="requests a second to prepare for")
     parser.add_argument(
         "--quick", action="store_true", help="leave the large message and the outage out"

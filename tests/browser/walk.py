@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 EACH = 2
 """So many pages of one route are looked at by each person."""
-DOCUMENT, DOCUMENTS = "/documents/{id}", 60
-"""So many documents are opened for their links: each state offers other deeds."""
+MORE = {"/documents/{id}": 60, "/users/{login}": 12}
+"""So many are opened for their links: each state offers other deeds."""
 NO_PAGES = frozenset(
     {"/static/{digest}/{name}", "/changes", "/seals/file/{number}", "/login/openid"}
 )
@@ -65,7 +65,7 @@ async def walk(page: Page, pages: dict[str, re.Pattern[str]]) -> AsyncIterator[t
         address = waiting.pop(0)
         route = route_of(urlsplit(address).path, pages)
         looked[route] += 1
-        if not route or looked[route] > (DOCUMENTS if route == DOCUMENT else EACH):
+        if not route or looked[route] > MORE.get(route, EACH):
             continue
         answer = await page.goto(address)
         assert answer is not None

@@ -30,6 +30,8 @@ from tests.truth.stand import Stand
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
+    from tests.crash.audit import Ledger
+
 TRIES: Final = [0.5, 1.0, 2.0, *([3.0] * 60)]
 """Waits that are never used up within a run."""
 SETTINGS: Final[dict[str, dict[str, object]]] = {
@@ -91,6 +93,8 @@ class Field:
     settings: Mapping[str, Mapping[str, object]] = SETTINGS
     own_settings: Mapping[str, Mapping[str, Mapping[str, object]]] = {}
     """Of single gateways, by the body's folder."""
+    ledgers: Mapping[str, Ledger] | None = None
+    """Where they do not lie in the gateways' folders."""
     patience = PATIENCE
 
     def __init__(self, plan: Plan, folder: Path, say: Callable[[str], None]) -> None:
@@ -121,6 +125,7 @@ class Field:
             acting=land.acting,
             settings=self.settings,
             own_settings=self.own_settings,
+            ledgers=self.ledgers,
         )
         self.stand = await self._stack.enter_async_context(stand)
         country = stand.country

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import apsw
+import psycopg
 
 from depesha.schemas.dispatch import EMAIL
 from depesha.schemas.outbound_lifecycle import OWNERS, OutboundState, Owner
@@ -66,7 +67,7 @@ class Watch:
                 tallies = await asyncio.to_thread(
                     ledger.rows, "SELECT state, count FROM tallies WHERE count > 0"
                 )
-            except apsw.Error:
+            except (apsw.Error, psycopg.Error):
                 continue
             self.rows[folder] = {
                 row[0]: Row(id=row[2], state=OutboundState(row[1]), network=row[3] or "")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from depesha.schemas.answer import Answer
-    from depesha.schemas.facts import Arrival, ScanResult
+    from depesha.schemas.facts import Arrival, Known, ScanResult
     from depesha.schemas.message import Change, Message
 
 NUMBER = RegistrationNumber(number="ВХ-567", date=date(2026, 3, 3))
@@ -170,3 +170,26 @@ async def test_a_guid_learnt_while_the_number_is_committed_is_told_too(
     await house.work()
     assert alias.envelope is not None
     assert alias.envelope.document.guid in {told.document.guid for told in house.sender.told}
+
+
+class Asked(MemoryStore):
+    """Counts how often earlier messages were looked up."""
+
+    looks = 0
+
+    async def known(self, arrival: Arrival) -> tuple[Known, ...]:
+        self.looks += 1
+        return await super().known(arrival)
+
+
+async def test_a_new_message_claims_its_identities_and_only_others_are_looked_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(house_module, "MemoryStore", Asked)
+    house = House(tmp_path)
+    assert isinstance(house.store, Asked)
+    answer = await house.receive(house.arrival(1))
+    assert house.store.looks == 0
+    assert await house.receive(house.arrival(1)) == answer
+    assert house.store.looks == 1
+    assert await states(house) == [InboundState.ADMITTED]

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from depesha.adapters.memory.letters import MemoryLetters
 from depesha.adapters.seos import book
 from depesha.config import Settings
 from depesha.errors import Blame
+from depesha.schemas.attending import Attention, attention_bytes
 from depesha.schemas.dispatch import AttemptOutcome
 from depesha.schemas.envelope import (
     Correspondent,
@@ -25,10 +27,13 @@ from depesha.schemas.envelope import (
 )
 from depesha.schemas.facts import Arrival, CertificateFacts, FileSignature
 from depesha.schemas.ids import MessageId, SerialNumber
+from depesha.schemas.letters import LeftLetter
 from depesha.schemas.lifecycle import InboundEvent, InboundState
-from depesha.schemas.message import Change, Claim, EvidenceKind, NewTask, TaskKind
+from depesha.schemas.message import Change, Claim, EvidenceKind, NewEvidence, NewTask, TaskKind
+from depesha.schemas.notes import Area
 from depesha.schemas.outbound_lifecycle import OutboundEvent
 from depesha.schemas.participant import Participant, ParticipantStatus
+from depesha.schemas.pauses import Pause, Way, pause_bytes
 from depesha.schemas.people import Role
 from depesha.schemas.route import ChannelHealth, Circuit
 from depesha.schemas.verdict import (
@@ -48,6 +53,7 @@ from tests.support.outbound_memory import begun, ended, move, new_outbound, out_
 
 Word = Callable[[str], str]
 NETWORKS = ("seos", "ssev", "isds", "email")
+LETTER = "7-1"
 PEER_EIK = "000000077"
 """In the register: a public body, whose name and address are nobody's secret."""
 HELD, ADMITTED, REJECTED, NUMBERED = 1, 2, 3, 4
@@ -85,6 +91,20 @@ def register_of(word: Word) -> Callable[[Settings], None]:
     return write
 
 
+def left(word: Word) -> MemoryLetters:
+    """Return a mailbox in which letters lie that no program may handle."""
+    return MemoryLetters(
+        LeftLetter(
+            key=LETTER,
+            why="UNSIGNED",
+            at=START,
+            size=2048,
+            sender=word("mail-sender"),
+            subject=word("mail-subject"),
+        )
+    )
+
+
 def letter(number: int, network: str, word: Word) -> Envelope:
     """Return an envelope that holds `word` wherever its sender writes."""
     plain = envelope(number, network=network)
@@ -92,7 +112,10 @@ def letter(number: int, network: str, word: Word) -> Envelope:
     return replace(
         plain,
         sender=Party(
-            identifier=word("sender-identifier"), name=word("sender-name"), guid=guid_of(1, 0xA)
+            # One comes from the body in the register: its page tells of the last message.
+            identifier=PEER_EIK if number == NUMBERED else word("sender-identifier"),
+            name=word("sender-name"),
+            guid=guid_of(1, 0xA),
         ),
         recipient=Party(
             identifier=word("recipient-identifier"), name=word("recipient-name"), guid=None
@@ -222,6 +245,7 @@ async def plant(here: Whole, word: Word) -> Planted:
     task, row = await _received(here, word)
     await _sent(here, word)
     await _people(here, word)
+    await _noted(here, word)
     received = tuple(id_of(number) for number in (HELD, ADMITTED, REJECTED, NUMBERED))
     sent = tuple(out_id(number) for number in (DECLINED, PARKED, ENDED))
     return Planted(documents=(*received, *sent), task=task, wire_row=row)
@@ -341,3 +365,37 @@ async def _people(here: Whole, word: Word) -> None:
         unit=word("person-unit"),
         contact=word("person-contact"),
     )
+
+
+async def _noted(here: Whole, word: Word) -> None:
+    """What colleagues write: a pause, a need that is taken, a refusal that was seen."""
+    book_, at = here.memory.notebook, here.clock.now()
+    notes = {
+        (Area.PAUSES, "seos:sending"): pause_bytes(
+            Pause(
+                network="seos",
+                way=Way.SENDING,
+                login="written",
+                name=word("colleague-name"),
+                reason=word("pause-reason"),
+                since=at,
+            )
+        ),
+        (Area.TAKEN, str(id_of(HELD))): attention_bytes(
+            Attention(login="written", name=word("colleague-name"), at=at)
+        ),
+        (Area.SEEN, str(out_id(DECLINED))): attention_bytes(
+            Attention(
+                login="written", name=word("colleague-name"), at=at, note=word("colleague-note")
+            )
+        ),
+    }
+    for (area, key), value in notes.items():
+        row = NewEvidence(
+            kind=EvidenceKind.NOTED,
+            at=at,
+            message_id=None,
+            actor="person:written",
+            facts={"area": area, "key": key},
+        )
+        await book_.write(area, key, value, row)

@@ -26,6 +26,7 @@ from tests.support.console_plant import (
     PEER_EIK,
     Planted,
     Word,
+    left,
     plant,
     register_of,
 )
@@ -221,7 +222,9 @@ async def stand(
 ) -> AsyncIterator[Stand]:
     """Open a planted console."""
     async with (
-        whole(folder, openid=openid, toml=toml, before=register_of(word)) as here,
+        whole(
+            folder, openid=openid, toml=toml, letters=left(word), before=register_of(word)
+        ) as here,
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
     ):
         planted = await plant(here, word)

@@ -6,21 +6,25 @@ which are not started: nothing happens but what a test does.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from depesha.adapters.memory.letters import MemoryLetters
 from depesha.adapters.memory.observer import RecordingObserver
 from depesha.adapters.memory.state import MemoryState
 from depesha.adapters.memory.system import HandClock
 from depesha.adapters.system import SystemClock
+from depesha.app import operators
 from depesha.app.gateway import Gateway
 from depesha.config import Settings, load
 from depesha.monitoring.console.access.routes import Route
+from depesha.monitoring.console.machine.parts import MachineParts
 from depesha.queue.opening import Memory
 from depesha.schemas.people import Role
 from depesha.simulators.gateway_plan import free_ports
@@ -83,17 +87,34 @@ class Whole:
         return self.seen
 
 
+@contextmanager
+def _mailbox(letters: MemoryLetters | None) -> Iterator[None]:
+    """Let the pages about the machine be made with a mailbox."""
+    made = operators.machine_parts
+
+    def parts(*given: Any) -> MachineParts:
+        return replace(made(*given), letters=letters)
+
+    operators.machine_parts = parts
+    try:
+        yield
+    finally:
+        operators.machine_parts = made
+
+
 @asynccontextmanager
 async def whole(
     folder: Path,
     *,
     toml: str = "",
     openid: bool = False,
+    letters: MemoryLetters | None = None,
     before: Callable[[Settings], None] = lambda _settings: None,
 ) -> AsyncIterator[Whole]:
     """Open it; `before` may put files into the store's folder.
 
-    `openid`: with an OpenID provider in the settings, whom nobody plays.
+    `openid`: with an OpenID provider in the settings, whom nobody plays; `letters`: what lies in
+    the mailbox, for no mailbox is set up.
     """
     (port,) = free_ports(1)
     process = plan(folder, replace(PRIMER, networks=("seos",)))
@@ -107,9 +128,10 @@ async def whole(
     clock = HandClock(max(START, SystemClock().now()))
     async with Gateway(settings, clock=clock) as gateway:
         side, memory = gateway._operators, gateway._base.memory
-        application = side.application(
-            gateway._health(), gateway._metrics, gateway._watching.standing
-        )
+        with _mailbox(letters):
+            application = side.application(
+                gateway._health(), gateway._metrics, gateway._watching.standing
+            )
         server = TestServer(application, port=port)
         await server.start_server()
         office = Office(

@@ -102,7 +102,9 @@ class Server:
         return f"postgresql://depesha@/{database}?host={self.folder}"
 
     def start(self) -> None:
-        command = [_program("postgres"), "-D", self._data, "-k", str(self.folder)]
+        # It ends with us, however we end.
+        command = [_program("setpriv"), "--pdeathsig", "QUIT", "--"]
+        command += [_program("postgres"), "-D", self._data, "-k", str(self.folder)]
         for name, value in self._settings.items():
             command += ["-c", f"{name}={value}"]
         with (self.folder / "log").open("ab") as log:

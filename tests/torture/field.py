@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Final
 
 from tests.chaos.field import Field
 from tests.chaos.staff import UNFINISHED
+from tests.crash import child
+from tests.crash.ending import judge_log
 from tests.torture.ground import Ground
+from tests.torture.shared import (
+    SECOND,
+    Database,
+    PostgresLedger,
+    first_settings,
+    judge_shared,
+    second_gateway,
+)
 from tests.torture.torment import Torment
 
 if TYPE_CHECKING:
@@ -16,6 +27,7 @@ if TYPE_CHECKING:
 
     from tests.chaos.plan import Plan
     from tests.torture.schedule import Turn
+    from tests.truth.keeper import Keeper
 
 PATIENCE: Final = 600.0
 """A clock that went ahead by four minutes put some work off by as much."""
@@ -35,8 +47,16 @@ class TortureField(Field):
         *,
         seconds: float,
         disks: bool,
+        shared: bool = False,
     ) -> None:
-        """`seconds`: over which the documents are handed in; `disks`: each store gets its own."""
+        """`seconds`: over which the documents are handed in; `disks`: each store gets its own.
+
+        `shared`: each body has two gateways on one PostgreSQL database.
+        """
+        self._shared = shared
+        self._urls: dict[str, str] = {}
+        self.seconds: dict[str, Keeper] = {}
+        self._database: Database | None = None
         super().__init__(plan, folder, say)
         self.turns = turns
         self._seconds = seconds
@@ -47,9 +67,30 @@ class TortureField(Field):
         if self._disks:
             for body in self.land.pair:
                 await asyncio.to_thread(self._lay, body.folder)
+        if self._shared:
+            await self._share()
         await super()._open()
-        self.torment = Torment(self.stand, self.turns, self.grounds)
+        if self._shared:
+            for body in self.land.pair:
+                gateway = self.stand.country.gateways[body.folder]
+                program = (sys.executable, child.__file__)
+                second = second_gateway(gateway, self.stand.clock, program)
+                self.seconds[body.folder + SECOND] = await self._stack.enter_async_context(second)
+        self.torment = Torment(
+            *(self.stand, self.turns, self.grounds), seconds=self.seconds, database=self._database
+        )
         self._work(self.torment.work())
+
+    async def _share(self) -> None:
+        """Start PostgreSQL, and say in the gateways' settings where it is."""
+        self._database = await asyncio.to_thread(Database)
+        self._stack.callback(self._database.remove)
+        await self._database.start()
+        for body in self.land.pair:
+            url = self._urls[body.folder] = await self._database.create(body.folder)
+            place = self.folder / "country" / f"gateway-{body.folder}"
+            self.own_settings = {**self.own_settings, body.folder: first_settings(place, url)}
+        self.ledgers = {folder: PostgresLedger(url) for folder, url in self._urls.items()}
 
     def _lay(self, folder: str) -> None:
         place = self.folder / "country" / f"gateway-{folder}" / "store"
@@ -68,3 +109,31 @@ class TortureField(Field):
     async def calm(self) -> None:
         """Wait until the schedule is through."""
         await self.torment.over()
+        for keeper in self.seconds.values():
+            await keeper.up()
+
+    async def _rest(self) -> None:
+        for keeper in self.seconds.values():
+            keeper.judge()
+            await keeper.stop()
+            await keeper.gateway.stop()
+        await super()._rest()
+
+    def _faults(self) -> list[str]:
+        faults = super()._faults()
+        for keeper in self.seconds.values():
+            told, found = judge_log(keeper.gateway.log)
+            self.say(told)
+            faults += found
+        return faults
+
+    async def _memories(self, faults: list[str]) -> str:
+        if not self._shared:
+            return await super()._memories(faults)
+        told = []
+        for folder, gateway in self.stand.country.gateways.items():
+            received = sum(self.watch.received[folder].values())
+            line, found = await judge_shared(gateway, self._urls[folder], received)
+            told.append(line)
+            faults += [f"at {folder}: {one}" for one in found]
+        return "; ".join(told)

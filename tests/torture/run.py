@@ -26,6 +26,7 @@ from tests.chaos.run import report
 from tests.torture.field import TortureField
 from tests.torture.ground import possible
 from tests.torture.schedule import KILLS, Pain, Turn, Victims, digest_of, make_schedule
+from tests.torture.shared import SECOND
 
 if TYPE_CHECKING:
     from tests.chaos.field import Outcome
@@ -58,14 +59,21 @@ class Told:
 
 
 async def play(
-    plan: Plan, turns: tuple[Turn, ...], folder: Path, begun: float, *, seconds: float, disks: bool
+    plan: Plan,
+    turns: tuple[Turn, ...],
+    folder: Path,
+    begun: float,
+    *,
+    seconds: float,
+    disks: bool,
+    shared: bool,
 ) -> Told:
     """Run one land."""
 
     def say(line: str) -> None:
         print(f"{time.monotonic() - begun:7.1f} s  {plan.land:<8}  {line}", flush=True)
 
-    field = TortureField(plan, turns, folder, say, seconds=seconds, disks=disks)
+    field = TortureField(plan, turns, folder, say, seconds=seconds, disks=disks, shared=shared)
     async with field:
         outcome = await field.play()
         deaths = [d for keeper in field.torment.keepers.values() for d in keeper.deaths]
@@ -102,8 +110,13 @@ def drawn(options: argparse.Namespace, land: Land, *, disks: bool) -> tuple[Plan
     """Draw documents and schedule of one land: its share of everything."""
     share = CZECH_SHARE if land.name == "czechia" else 1 - CZECH_SHARE
     number = max(4, round(options.number * share))
+    shared = options.store == "postgres"
+    marks = ("", SECOND) if shared else ("",)
     victims = Victims(
-        gateways=tuple(body.folder for body in land.pair), networks=land.networks, disks=disks
+        gateways=tuple(body.folder + mark for body in land.pair for mark in marks),
+        networks=land.networks,
+        database=shared,
+        disks=disks,
     )
     turns = make_schedule(round(options.kills / 2), options.minutes * 60, options.seed, victims)
     return make_plan(number, options.seed, land, deaths=False), turns
@@ -113,13 +126,15 @@ async def run(options: argparse.Namespace, folder: Path) -> int:
     """Run, print, and return the exit status."""
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # broken calls are what we make here
     begun = time.monotonic()
-    denied = possible(folder)
+    shared = options.store == "postgres"
+    denied = "the stores lie in PostgreSQL" if shared else possible(folder)
     if denied:
         print(f"no full and no slow disks in this run: {denied}")
     made = [drawn(options, land, disks=not denied) for land in LANDS.values()]
     print(
         f"seed {options.seed}: {options.number} documents and {options.kills} kills "
-        f"in {options.minutes:g} minutes; on SQLite"
+        f"in {options.minutes:g} minutes; on "
+        + ("PostgreSQL with two gateways for each body" if shared else "SQLite")
     )
     for plan, turns in made:
         print(f"{plan.land}: plan {plan.digest[:16]}, schedule {digest_of(turns)}", flush=True)
@@ -130,6 +145,7 @@ async def run(options: argparse.Namespace, folder: Path) -> int:
                     *(plan, turns, folder / plan.land, begun),
                     seconds=options.minutes * 60,
                     disks=not denied,
+                    shared=shared,
                 )
             )
             for plan, turns in made
@@ -147,6 +163,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, help="in all; 17 a minute")
     parser.add_argument("--number", type=int, help="documents; 100 a minute")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
+    parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--dir", type=Path, help="keep everything here, for a look afterwards")
     options = parser.parse_args()
     options.kills = options.kills or round(options.minutes * KILLS_A_MINUTE)

@@ -50,9 +50,15 @@ class Torment:
         stand: Stand,
         turns: tuple[Turn, ...],
         grounds: Mapping[str, Ground],
+        *,
+        seconds: Mapping[str, Keeper] | None = None,
         database: Server | None = None,
     ) -> None:
-        """`grounds` by the body's folder; empty where disks cannot be had."""
+        """`grounds` by the body's folder; empty where disks cannot be had.
+
+        `seconds` keep the second gateways of bodies that have two on one database.
+        """
+        self._seconds = seconds or {}
         self._database_server = database
         self.done: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
@@ -68,9 +74,9 @@ class Torment:
 
     @property
     def keepers(self) -> Mapping[str, Keeper]:
-        """By the body's folder."""
+        """By the body's folder; second gateways by that and a mark behind it."""
         first, second = self._stand.pair
-        return {first.folder: self._stand.a, second.folder: self._stand.b}
+        return {first.folder: self._stand.a, second.folder: self._stand.b, **self._seconds}
 
     async def work(self) -> None:
         """Let one turn after the other begin at its time."""

@@ -92,12 +92,15 @@ class Stand:
         acting: tuple[Body, ...] = ACTING,
         settings: Settings | None = None,
         own_settings: Mapping[str, Settings] | None = None,
+        ledgers: Mapping[str, Ledger] | None = None,
     ) -> None:
         """`pair`: sender and recipient. `settings` are laid over `BRISK`, for both gateways.
 
-        `own_settings` are those of one gateway alone, by its body's folder.
+        `own_settings` are those of one gateway alone, by its body's folder; `ledgers` read
+        databases that lie elsewhere than in the gateways' folders.
         """
         self._own_settings = own_settings
+        self._ledgers = ledgers
         self.clock = SystemClock()
         self.ids = SystemIds(self.clock)
         self.folder = folder
@@ -153,7 +156,7 @@ class Stand:
             self.a.gateway.registry_api, country.tokens[sender.folder], seconds=10.0
         )
         self._stack.push_async_callback(self.registry.close_session)
-        self.ledgers = {
+        self.ledgers = self._ledgers or {
             body.folder: Ledger(country.gateways[body.folder].plan.folder / "store")
             for body in self.pair
         }

@@ -93,6 +93,35 @@ async def test_a_task_that_does_not_end_is_given_back_when_the_gateway_stops(
     assert tasks.given_back == [(1, False)]
 
 
+async def test_a_failed_task_is_given_back_once_the_store_is_there_again(monkeypatch: Any) -> None:
+    class Away(OneTask):
+        """A store that is away for the first three questions."""
+
+        left = 3
+
+        async def defer(
+            self, claim: Claim, due: datetime, *more: object, tried: bool = True
+        ) -> None:
+            self.left -= 1
+            if self.left >= 0:
+                raise StorageError("the database is away")
+            await super().defer(claim, due, *more, tried=tried)
+            there.set()
+
+    class Failing:
+        async def do(self, _claim: Claim) -> str:
+            raise StorageError("the database is away")
+
+    monkeypatch.setattr(service, "STORE_PAUSES", (0.01,) * 9)
+    tasks, stop, there = Away(), asyncio.Event(), asyncio.Event()
+    work = asyncio.create_task(running(Failing(), tasks).run(stop))
+    async with asyncio.timeout(2):
+        await there.wait()
+        stop.set()
+        await work
+    assert tasks.given_back == [(1, True)]
+
+
 async def test_a_memory_that_fails_is_not_asked_without_a_pause() -> None:
     class Failing(OneTask):
         asked = 0

@@ -30,7 +30,9 @@ from depesha.app import policy as values
 from depesha.app import registry
 from depesha.app.base import Base
 from depesha.app.departing import Departing
+from depesha.app.leading import HOUSE, NETWORKS, Leading, alone
 from depesha.app.listeners import Listeners
+from depesha.app.memory import check_shared, open_store, shared, sockets_of
 from depesha.app.networks import Networks, check_names, table
 from depesha.app.operators import OperatorsSide
 from depesha.app.orders import open_door
@@ -56,7 +58,6 @@ from depesha.monitoring.log import configure
 from depesha.monitoring.metrics import Metrics
 from depesha.monitoring.observer import LiveObserver
 from depesha.monitoring.usage import WatchedScanner
-from depesha.queue.opening import open_memory
 from depesha.schemas import outbound_sentences, sentences
 
 if TYPE_CHECKING:
@@ -108,10 +109,17 @@ class Gateway:
     async def _open(self) -> None:
         settings = self._settings
         check_names(settings)
+        check_shared(settings)
         self._base = base = await self._ground(table(settings, "seos", SeosSettings))
         self._networks = await base.threads.run(Networks, base)
         self._stack.push_async_callback(self._networks.close)
         await self._networks.start()
+        self._spokesman = Leading(
+            NETWORKS,
+            base.memory.leaders,
+            base.clock,
+            self._networks.start if shared(settings) else None,
+        )
         hooks, numbers = registry.webhooks(base), registry.numbers(base)
         if numbers is not None:
             self._stack.callback(numbers.close)
@@ -131,7 +139,9 @@ class Gateway:
         await reconciling.load()
         self._retaining = Retaining(settings, base.memory, base.clock)
         doers = {"reconcile": reconciling.do, "retention": self._retaining.do}
-        await self._stack.enter_async_context(open_door(doers, settings.store.folder))
+        sockets = sockets_of(settings)
+        sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await self._stack.enter_async_context(open_door(doers, sockets))
         await self._registry.load()
         await self._operators.load()
         await self._stack.enter_async_context(self._operators.door())
@@ -144,14 +154,13 @@ class Gateway:
         self._stack.push_async_callback(threads.close)
         rules = TrustSettings() if seos is None else seos.trust
         trust = await threads.run(load_trust, settings, rules)
-        memory = await open_memory(
-            settings.store.folder,
+        memory = await open_store(
+            settings,
             clock=self._clock,
             ids=self._ids,
             seal_key=trust.seal_key,
             observer=self._observer,
             checkpoint=self._checkpoint,
-            networks=tuple(settings.networks),
         )
         self._stack.push_async_callback(memory.close)
         session = aiohttp.ClientSession()
@@ -243,30 +252,38 @@ class Gateway:
         )
 
     def _service(self) -> Service:
-        """The hands and the clockwork."""
-        base, memory = self._base, self._base.memory
+        """The hands and the clockwork; where gateways share a store, some of it is one's alone."""
+        base = self._base
+        lanes = (
+            Lane(name="labour", kinds=KINDS, do=self._labour.do, workers=WORKERS),
+            *self._departing.lanes(),
+        )
+        gated = shared(self._settings) and self._networks.kept_in_files
         return Service(
-            lanes=(
-                Lane(name="labour", kinds=KINDS, do=self._labour.do, workers=WORKERS),
-                *self._departing.lanes(),
-            ),
-            tasks=memory.tasks,
+            lanes=alone(lanes, self._spokesman) if gated else lanes,
+            tasks=base.memory.tasks,
             clockworks=(
-                Clockwork(
-                    name="seal", seconds=base.settings.seal.every_seconds, job=memory.journal.seal
-                ),
-                Clockwork(name="shred", seconds=SHRED_SECONDS, job=self._shred),
-                Clockwork(name="filing", seconds=FILING_SECONDS, job=memory.overview.catch_up),
-                Clockwork(name="sweep", seconds=SWEEP_SECONDS, job=memory.sweeper.sweep),
-                Clockwork(name="retention", seconds=RETENTION_SECONDS, job=self._retaining.tick),
-                *self._networks.clockworks(self._inbound, self._departing.pauses),
-                *self._registry.clockworks(),
-                *self._operators.clockworks(),
+                *alone(self._housework(), Leading(HOUSE, base.memory.leaders, base.clock)),
+                *self._networks.clockworks(self._inbound, self._departing.pauses, self._spokesman),
                 *self._watching.clockworks(),
             ),
             clock=base.clock,
             jitter=base.jitter,
             observer=base.observer,
+        )
+
+    def _housework(self) -> tuple[Clockwork, ...]:
+        """What is done for the store as a whole."""
+        base, memory = self._base, self._base.memory
+        seal = base.settings.seal.every_seconds
+        return (
+            Clockwork(name="seal", seconds=seal, job=memory.journal.seal),
+            Clockwork(name="shred", seconds=SHRED_SECONDS, job=self._shred),
+            Clockwork(name="filing", seconds=FILING_SECONDS, job=memory.overview.catch_up),
+            Clockwork(name="sweep", seconds=SWEEP_SECONDS, job=memory.sweeper.sweep),
+            Clockwork(name="retention", seconds=RETENTION_SECONDS, job=self._retaining.tick),
+            *self._registry.clockworks(),
+            *self._operators.clockworks(),
         )
 
     async def _shred(self) -> None:

@@ -24,8 +24,8 @@ BACKLOG = 2048
 """Callers that may wait for a place: past capacity they queue in the kernel, not in our memory."""
 
 READ_BYTES = 32 * 1024
-"""Of a body that nobody reads yet, about so much is taken from the wire: a thousand callers who wait
-for a place shall cost little memory."""
+"""Of a body that nobody reads yet, about so much is taken from the wire: a thousand callers who
+wait for a place shall cost little memory."""
 sslproto.SSLProtocol.max_size = 2 * READ_BYTES
 """Each connection with TLS has one such buffer; the library's 256 KiB fill with whole messages."""
 

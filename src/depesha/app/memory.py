@@ -5,15 +5,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from depesha.config.secret import secret
+from depesha.errors import ConfigurationError
 from depesha.queue.opening import Memory, open_memory
 from depesha.queue.postgres.opening import open_postgres
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from depesha.config import Settings
     from depesha.ports import Checkpoint, Clock, IdSource, Observer
     from depesha.schemas.journal import SealKey
+
+
+def shared(settings: Settings) -> bool:
+    """Tell whether several gateways may work on this store."""
+    return bool(settings.store.postgres_env or settings.store.postgres_file)
+
+
+def check_shared(settings: Settings) -> None:
+    """Raise `ConfigurationError` for settings that several gateways cannot keep together."""
+    if shared(settings) and settings.registry.kind == "builtin":
+        raise ConfigurationError(
+            "the built-in registry counts in a file of its own and cannot share a store",
+            remedy='set [registry] kind = "external", or leave [store] postgres_* out',
+        )
+
+
+def sockets_of(settings: Settings) -> Path:
+    """Return the folder of this gateway's local sockets; where others share the store, its own."""
+    folder = settings.store.folder
+    return folder / f"at-{settings.store.gateway}" if shared(settings) else folder
 
 
 async def open_store(

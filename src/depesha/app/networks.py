@@ -6,6 +6,7 @@ Reads settings and keys; decides nothing about messages. Made in a thread, for i
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -25,7 +26,7 @@ from depesha.app import policy as values
 from depesha.app.seos import SeosSide, czech_sentence, peer_sentence
 from depesha.app.trust import password
 from depesha.errors import ConfigurationError
-from depesha.gateway.service import Clockwork
+from depesha.gateway.service import Clockwork, Gate
 from depesha.schemas.message import EvidenceKind, NewEvidence
 from depesha.schemas.outcome import Delivered, Outcome
 
@@ -60,6 +61,10 @@ def table(settings: Settings, name: str, model: type[M]) -> M | None:
         return model.model_validate(given)
     except ValidationError as error:
         raise settings.reject(error, model, ("networks", name)) from None
+
+
+INBOXES = frozenset({"ssev", "ssev-profiles", "isds", "email"})
+"""Clockworks that write down in files how far they came."""
 
 
 def check_names(settings: Settings) -> None:
@@ -258,17 +263,26 @@ class Networks:
         """What tells networks' operators of trouble."""
         return NoOperators() if self.mail is None else self.mail.signals
 
-    def clockworks(self, intake: Intake, pauses: Pauses) -> tuple[Clockwork, ...]:
+    @property
+    def kept_in_files(self) -> bool:
+        """Tell whether a network is set up whose state lies in files, for one gateway at a time."""
+        return any((self.ssev, self.isds, self.mail))
+
+    def clockworks(
+        self, intake: Intake, pauses: Pauses, gate: Gate | None = None
+    ) -> tuple[Clockwork, ...]:
         """Return the looks into inboxes, and what keeps registers and revocation lists fresh.
 
-        A look into an inbox is left out while a person's pause of receiving lasts.
+        A look into an inbox is left out while a person's pause of receiving lasts, and by
+        gateways for which the `gate` is closed.
         """
-        return (
+        found = (
             *(() if self.seos is None else self.seos.clockworks()),
             *self._ssev_clockworks(intake, pauses),
             *self._isds_clockworks(intake, pauses),
             *self._mail_clockworks(intake, pauses),
         )
+        return tuple(replace(one, gate=gate) if one.name in INBOXES else one for one in found)
 
     def _ssev_clockworks(self, intake: Intake, pauses: Pauses) -> Iterator[Clockwork]:
         if self.ssev is None or self.ssev_settings is None:

@@ -13,9 +13,12 @@ from zoneinfo import ZoneInfo
 from depesha.app import policy as values
 from depesha.app.console import ConsoleParts, People, World, build_console, console_parts
 from depesha.app.directories import AllDirectories
+from depesha.app.machine import machine_parts
+from depesha.app.memory import sockets_of
 from depesha.app.office import office_parts
 from depesha.app.people import open_door
 from depesha.gateway.service import Clockwork
+from depesha.monitoring.console.machine.routes import routes as machine_routes
 from depesha.monitoring.console.office.routes import routes as office_routes
 from depesha.monitoring.console.pages.parts import PageParts
 from depesha.monitoring.console.pages.routes import routes as page_routes
@@ -90,7 +93,8 @@ class OperatorsSide:
             freshness=pages.freshness,
             surroundings=self._surroundings,
         )
-        return (*page_routes(pages), *office_routes(office))
+        machine = machine_parts(self._base, self._networks, self._departing, pages)
+        return (*machine_routes(machine), *page_routes(pages), *office_routes(office))
 
     def _pages(self) -> PageParts:
         base, memory = self._base, self._base.memory
@@ -112,6 +116,7 @@ class OperatorsSide:
             contact=", ".join(filter(None, (us.phone, us.email))),
             stopping=self._stopping,
             surroundings=self._surroundings,
+            notebook=memory.notebook,
         )
 
     def application(self, health: Health, metrics: Metrics, standing: Standing) -> web.Application:
@@ -133,7 +138,7 @@ class OperatorsSide:
 
     def door(self) -> AbstractAsyncContextManager[None]:
         """Return the local door by which `depesha user` reaches a running gateway."""
-        return open_door(self._parts.keeper, self._base.settings.store.folder)
+        return open_door(self._parts.keeper, sockets_of(self._base.settings))
 
     def clockworks(self) -> tuple[Clockwork, ...]:
         """Return the removal of log-ins that have ended."""

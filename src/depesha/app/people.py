@@ -17,11 +17,11 @@ from aiohttp import web
 from depesha.adapters.keys import load_or_create_seal_key
 from depesha.adapters.system import SystemClock, SystemIds, WorkerThreads
 from depesha.app.console import account_keeper, password_rules
+from depesha.app.memory import open_store, sockets_of
 from depesha.app.sockets import short_name
 from depesha.errors import BrokenOffError, ConfigurationError, PeerError, RuleError
 from depesha.monitoring.console.access.door import ORDERS, Order, carry_out, door, machine_doer
 from depesha.monitoring.console.access.passwords import Passwords
-from depesha.queue.opening import open_memory
 from depesha.schemas.journal import SealKey
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _SECONDS = 60.0
 async def do(settings: Settings, act: str, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Carry an act out and return the accounts it shows; raises `DepeshaError`."""
     order = Order(act=act, facts=facts)
-    asked = await _ask(settings.store.folder, order)
+    asked = await _ask(sockets_of(settings), order)
     return await _directly(settings, order) if asked is None else asked
 
 
@@ -91,8 +91,8 @@ async def _directly(settings: Settings, order: Order) -> list[dict[str, Any]]:
     clock = SystemClock()
     seed = await asyncio.to_thread(load_or_create_seal_key, settings.seal.key)
     threads = WorkerThreads(1)
-    memory = await open_memory(
-        settings.store.folder, clock=clock, ids=SystemIds(clock), seal_key=SealKey(seed)
+    memory = await open_store(
+        settings, clock=clock, ids=SystemIds(clock), seal_key=SealKey(seed), purpose="user"
     )
     try:
         passwords = await threads.run(Passwords, password_rules(settings.console), threads)

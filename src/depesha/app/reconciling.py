@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from depesha.adapters.system import SystemClock, SystemIds
 from depesha.app import orders
 from depesha.app.backing_up import check_there, seal_key
-from depesha.app.memory import open_store
+from depesha.app.memory import open_store, sockets_of
 from depesha.app.orders import Report
 from depesha.errors import RuleError, WrongStateError
 from depesha.queue.restored import note
@@ -164,7 +164,7 @@ def _nowhere(answers: tuple[tuple[str, str], ...]) -> bool:
 
 async def ask(settings: Settings, act: str, **facts: str) -> Report:
     """Have a report made or a restore approved; raises `DepeshaError`."""
-    asked = await orders.ask(settings.store.folder, act, facts)
+    asked = await orders.ask(sockets_of(settings), act, facts)
     if asked is not None:
         return asked
     check_there(settings)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from depesha.adapters.system import SystemClock, SystemIds
 from depesha.app import orders
 from depesha.app.backing_up import check_there, seal_key
-from depesha.app.memory import open_store
+from depesha.app.memory import open_store, sockets_of
 from depesha.app.orders import Report
 from depesha.errors import RuleError, UnknownMessageError
 from depesha.queue.retention import Retention, protocol
@@ -133,7 +133,7 @@ class Retaining:
 
 async def ask(settings: Settings, act: str, **facts: str) -> Report:
     """List acts or approve one; raises `DepeshaError`. Without a gateway the store is opened."""
-    asked = await orders.ask(settings.store.folder, act, facts)
+    asked = await orders.ask(sockets_of(settings), act, facts)
     if asked is not None:
         return asked
     check_there(settings)

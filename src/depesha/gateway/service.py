@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from depesha.schemas.message import Claim, EvidenceKind, NewEvidence, TaskKind
 from depesha.schemas.usage import Hands
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Coroutine
 
     from depesha.ports import Clock, Jitter, Observer, TaskQueue
 
@@ -36,8 +37,15 @@ IDLE_SECONDS = 5.0
 TROUBLE_SECONDS = 1.0
 """How long the queue is left alone after it failed, on a full disk for one."""
 
+STORE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0)
+"""Between tries to give a failed task back to a store that does not answer."""
+
 FAILURES = retry.Schedule(delays=(5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0), jitter=0.2)
 """For tasks that fail inside: after the last try a person is asked."""
+
+
+Gate = Callable[[], Awaitable[bool]]
+"""Tells whether the work falls to this gateway now, where several share a store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +58,8 @@ class Lane:
     workers: int
     task_seconds: float = TASK_SECONDS
     lease_seconds: float = LEASE_SECONDS
+    gate: Gate | None = None
+    """Asked before each claim; None: always open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +69,8 @@ class Clockwork:
     name: str
     seconds: float
     job: Callable[[], Awaitable[object]]
+    gate: Gate | None = None
+    """Asked before each turn; None: always open."""
 
 
 class Service:
@@ -102,29 +114,38 @@ class Service:
         hands = asyncio.Semaphore(lane.workers)
         at_work: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as group:
-            while await self._free_hand(hands, stop):
-                claims = await self._claim(lane, stop)
-                if not claims:
-                    hands.release()
-                    await _first(self._idle(lane), stop)
-                    continue
+            while free := await self._free_hands(hands, stop):
+                claims = await self._claim(lane, free, stop)
                 for claim in claims:
                     task = group.create_task(self._one(lane, claim, hands))
                     at_work.add(task)
                     task.add_done_callback(at_work.discard)
+                for _ in range(free - len(claims)):
+                    hands.release()
+                if len(claims) < free:  # nothing more is due: asking again would only say so
+                    await _first(self._idle(lane), stop)
             if at_work:
                 await asyncio.wait(at_work, timeout=STOP_SECONDS)
             for task in at_work:
                 task.cancel()
 
-    async def _free_hand(self, hands: asyncio.Semaphore, stop: asyncio.Event) -> bool:
-        """Wait for a free hand and take it; False where told to stop first."""
-        await _first(hands.acquire(), stop)
-        return not stop.is_set()
+    async def _free_hands(self, hands: asyncio.Semaphore, stop: asyncio.Event) -> int:
+        """Wait for a free hand, take all that are free and say how many; 0 where told to stop."""
+        if hands.locked():
+            await _first(hands.acquire(), stop)
+        else:
+            await hands.acquire()
+        free = 1
+        while not hands.locked():
+            await hands.acquire()
+            free += 1
+        return 0 if stop.is_set() else free
 
-    async def _claim(self, lane: Lane, stop: asyncio.Event) -> tuple[Claim, ...]:
+    async def _claim(self, lane: Lane, most: int, stop: asyncio.Event) -> tuple[Claim, ...]:
         try:
-            return await self._tasks.claim(lane.kinds, 1, lane.lease_seconds)
+            if lane.gate is not None and not await lane.gate():
+                return ()
+            return await self._tasks.claim(lane.kinds, most, lane.lease_seconds)
         except DepeshaError as error:
             self._observer.trouble("queue", error.code)
             # Work that is due and cannot be claimed would be asked for many times a second.
@@ -176,25 +197,35 @@ class Service:
         return "given_back"
 
     async def _failed(self, claim: Claim, code: str) -> str:
+        """Put the task off, or leave it to a person; while the store is away, try that again.
+
+        Left as it is, the task of a living gateway would rest until its lease ends: 16 minutes.
+        """
         self._observer.trouble(f"task-{claim.kind.lower()}", code)
+        for pause in STORE_PAUSES:
+            try:
+                return await self._put_off(claim, code)
+            except LostLeaseError:
+                return "lost"
+            except DepeshaError as error:
+                self._observer.trouble("queue", error.code)
+            await self._clock.sleep(pause)
+        return "failed"  # the lease will end by itself and the task come back
+
+    async def _put_off(self, claim: Claim, code: str) -> str:
         now = self._clock.now()
         due = retry.next_try(FAILURES, claim.attempts + 1, now, self._jitter.fraction())
-        try:
-            if due is not None:
-                await self._tasks.defer(claim, due)
-                return "deferred"
-            evidence = NewEvidence(
-                kind=EvidenceKind.PARKED,
-                at=now,
-                message_id=claim.message_id,
-                actor="gateway",
-                facts={"task": claim.kind, "code": code},
-            )
-            await self._tasks.park(claim, f"the task failed inside the gateway ({code})", evidence)
-        except DepeshaError as error:
-            # The lease will end by itself and the task come back.
-            self._observer.trouble("queue", error.code)
-            return "failed"
+        if due is not None:
+            await self._tasks.defer(claim, due)
+            return "deferred"
+        evidence = NewEvidence(
+            kind=EvidenceKind.PARKED,
+            at=now,
+            message_id=claim.message_id,
+            actor="gateway",
+            facts={"task": claim.kind, "code": code},
+        )
+        await self._tasks.park(claim, f"the task failed inside the gateway ({code})", evidence)
         return "parked"
 
     async def _repeat(self, clockwork: Clockwork, stop: asyncio.Event) -> None:
@@ -205,7 +236,8 @@ class Service:
 
     async def _turn(self, clockwork: Clockwork) -> None:
         try:
-            await clockwork.job()
+            if clockwork.gate is None or await clockwork.gate():
+                await clockwork.job()
         except DepeshaError as error:
             self._observer.trouble(clockwork.name, error.code)
         except Exception:  # noqa: BLE001 - the clockwork must go on; the fault is counted and shown

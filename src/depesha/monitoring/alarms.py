@@ -1,6 +1,7 @@
 """Everything that may turn red, by a short key. The alert rules and the runbook pages read it.
 
-Each alarm's alerts stand in `docker/prometheus/alerts.yml` and link to `/runbook/<key>`; a test keeps the two lists the same. No words for people here: those belong to the runbook pages.
+Each alarm's alerts stand in `docker/prometheus/alerts.yml` and link to `/runbook/<key>`; a test
+keeps the two lists the same. No words for people here: those belong to the runbook pages.
 """
 
 from __future__ import annotations

@@ -20,10 +20,10 @@ import apsw
 from depesha.errors import ConfigurationError, StorageError
 from depesha.queue import moving_postgres, moving_sqlite
 from depesha.queue import statements as sql
-from depesha.queue.lane import Row, Transaction
+from depesha.queue.lane import Row
 from depesha.queue.migrate import migrate
 from depesha.queue.moving_files import Files, move_files
-from depesha.queue.moving_rows import CHUNK, Table, Tally, rows_of, tables_of
+from depesha.queue.moving_rows import CHUNK, Reader, Table, Tally, rows_of, tables_of
 from depesha.queue.rows import record_of, seal_of
 from depesha.queue.sqlite_lane import SqliteTransaction
 from depesha.schemas.proof import ChainReader
@@ -40,7 +40,7 @@ class Side(Protocol):
         """Whether counts stand there in several rows."""
 
     @property
-    def reader(self) -> Transaction:
+    def reader(self) -> Reader:
         """Reads what is there, or what was written."""
 
 
@@ -194,7 +194,7 @@ class _Move:
             )
 
 
-def verify_chain(reader: Transaction, progress: Progress) -> tuple[int, int]:
+def verify_chain(reader: Reader, progress: Progress) -> tuple[int, int]:
     """Verify the whole chain of evidence and all seals; return how many rows and seals hold.
 
     By the keys that the seals name: the rows were compared with the origin's, so whoever believed
@@ -218,7 +218,7 @@ def verify_chain(reader: Transaction, progress: Progress) -> tuple[int, int]:
     return chain.sequence, number
 
 
-def _read_to(reader: Transaction, chain: ChainReader, last: int | None) -> None:
+def _read_to(reader: Reader, chain: ChainReader, last: int | None) -> None:
     while last is None or chain.sequence < last:
         limit = CHUNK if last is None else min(CHUNK, last - chain.sequence)
         rows = reader.all(sql.WIRED_AFTER, chain.sequence, limit)

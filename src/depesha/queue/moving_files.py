@@ -13,7 +13,7 @@ from typing import Any
 
 from depesha.errors import StorageError
 from depesha.queue.blobs import SHELVES, disk, file_digest, sync_file, sync_folder
-from depesha.queue.lane import Transaction
+from depesha.queue.moving_rows import Reader
 from depesha.queue.retention import GONE
 from depesha.schemas.ids import Digest, digest
 
@@ -39,7 +39,7 @@ class Files:
 
 
 def move_files(
-    reader: Transaction, origin: Path, target: Path, progress: Callable[[str, int, int], None]
+    reader: Reader, origin: Path, target: Path, progress: Callable[[str, int, int], None]
 ) -> Files:
     """Have every file that the database refers to in `target`, and look at each there.
 
@@ -72,7 +72,7 @@ def move_files(
     return files
 
 
-def _needed(reader: Transaction) -> Iterator[tuple[bool, Digest]]:
+def _needed(reader: Reader) -> Iterator[tuple[bool, Digest]]:
     """Return every digest referred to, and whether what refers to it was not refused."""
     for value, owned in _pages(reader, _REFERRED, "digest"):
         yield bool(owned), digest(value.hex())
@@ -81,7 +81,7 @@ def _needed(reader: Transaction) -> Iterator[tuple[bool, Digest]]:
             yield bool(owned), digest(value)
 
 
-def _pages(reader: Transaction, question: str, key: str) -> Iterator[tuple[Any, int]]:
+def _pages(reader: Reader, question: str, key: str) -> Iterator[tuple[Any, int]]:
     rows = reader.all(question.format(after=""), _CHUNK)
     following = question.format(after=f"WHERE {key} > ?")
     while rows:

@@ -14,17 +14,19 @@ from typing import Any
 import psycopg
 
 from depesha.errors import ConfigurationError
-from depesha.queue.lane import Row
+from depesha.queue.lane import Row, Value
 from depesha.queue.migrate import MOVED
 from depesha.queue.moving_rows import Table, place_of
 from depesha.queue.postgres.connecting import Connector, storage_error
+from depesha.queue.postgres.dialect import translate
 from depesha.queue.postgres.gateways import DEATH_SECONDS
 from depesha.queue.postgres.migrate import migrate
 from depesha.queue.postgres.server import check_server
-from depesha.queue.postgres.transaction import PostgresTransaction
 
 _PATIENT = """SELECT set_config('statement_timeout', '0', false),
-  set_config('idle_in_transaction_session_timeout', '0', false)"""
+  set_config('idle_in_transaction_session_timeout', '0', false),
+  set_config('plan_cache_mode', 'auto', false), set_config('enable_seqscan', 'on', false)"""
+"""Here the whole is read, and the catalogue."""
 _CLOSED = "LOCK TABLE gateways, lanes IN SHARE ROW EXCLUSIVE MODE"
 """Joining needs the one, every commit of a gateway the other."""
 _LIVING = """SELECT name FROM gateways WHERE ended_at IS NULL
@@ -69,6 +71,22 @@ def _opened(url: str, now: datetime, *, careless: bool) -> Iterator[psycopg.Conn
         raise storage_error(error) from None
 
 
+class PostgresReader:
+    """`Reader` on a connection whose transaction is somebody else's."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        """Read what the transaction sees."""
+        self._cursor = connection.cursor(binary=True)
+
+    def one(self, statement: str, *values: Value) -> Row | None:
+        """See `Reader.one`."""
+        return self._cursor.execute(translate(statement).encode(), values).fetchone()
+
+    def all(self, statement: str, *values: Value) -> list[Row]:
+        """See `Reader.all`."""
+        return self._cursor.execute(translate(statement).encode(), values).fetchall()
+
+
 class PostgresOrigin:
     """The store of a database, held, and read in one snapshot."""
 
@@ -84,7 +102,7 @@ class PostgresOrigin:
         self._url = url
         self._tables = tables
         self._now = now
-        self.reader = PostgresTransaction(connection, writing=False)
+        self.reader = PostgresReader(connection)
 
     def numbered(self) -> dict[str, int]:
         """Return the last number that was given in each table that numbers its rows."""
@@ -131,7 +149,7 @@ class PostgresTarget:
         """Fill these tables; raise `ConfigurationError` where one of them holds anything."""
         self.postgres = True
         self._connection = connection
-        self.reader = PostgresTransaction(connection, writing=False)
+        self.reader = PostgresReader(connection)
         self._types = {table.name: self._look_at(table) for table in tables}
         self._tables = tables
         self._indexes = connection.execute(_DEAR.encode()).fetchall()

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
-from depesha.queue.lane import Row, Transaction
+from depesha.queue.lane import Row, Value
 from depesha.queue.sqlite_lane import SqliteTransaction
 
 CHUNK = 500
@@ -25,6 +26,16 @@ _TABLES = """SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LI
   ESCAPE '\\' AND name NOT LIKE 'words\\_%' ESCAPE '\\' AND name <> 'migrations' ORDER BY name"""
 _COLUMNS = "SELECT name, pk FROM pragma_table_info(?) ORDER BY cid"
 _WHOLE = 2**256
+
+
+class Reader(Protocol):
+    """The part of a transaction that only looks. Statements are written for SQLite."""
+
+    def one(self, statement: str, *values: Value) -> Row | None:
+        """Return the first row, or None."""
+
+    def all(self, statement: str, *values: Value) -> list[Row]:
+        """Return all rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +95,7 @@ def place_of(column: str) -> str:
     return "place" if column == "rowid" else column
 
 
-def rows_of(reader: Transaction, table: Table, *, postgres: bool) -> Iterator[list[Row]]:
+def rows_of(reader: Reader, table: Table, *, postgres: bool) -> Iterator[list[Row]]:
     """Read all rows in pieces, in the order of the key."""
     first, following = _questions(table, postgres=postgres)
     places = [table.columns.index(column) for column in table.key]

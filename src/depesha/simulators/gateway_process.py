@@ -65,6 +65,11 @@ class GatewayProcess:
         self._log_start = 0
 
     @property
+    def environment(self) -> Mapping[str, str]:
+        """What its process is given beside ours; secrets stand in it."""
+        return self._environment
+
+    @property
     def settings(self) -> Path:
         """Its settings file."""
         return self.plan.folder / "depesha.toml"

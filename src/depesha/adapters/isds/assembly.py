@@ -267,9 +267,13 @@ class IsdsChannel:
         )
 
     async def start(self) -> None:
-        """Read the state files; raises `StorageError` for a damaged one, and asks nobody."""
+        """Read the state files; raises `StorageError` for a damaged one, and asks nobody.
+
+        Safe to repeat: a gateway that takes this network over from another one reads them anew.
+        """
         for box in self._boxes:
             await self._environment.threads.run(box.answers.load)
+            box.ledger.forget()
             await box.ledger.open()
 
     async def close(self) -> None:

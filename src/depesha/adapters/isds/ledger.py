@@ -108,6 +108,10 @@ class LedgerFile:
                 self._ledger = found
         return self._ledger
 
+    def forget(self) -> None:
+        """Read the file anew next time: another gateway may have written it meanwhile."""
+        self._ledger = None
+
     def peek(self) -> Ledger | None:
         """Return the ledger as far as it is known without reading the disk."""
         return self._ledger

@@ -185,10 +185,14 @@ class SsevChannel:
         )
 
     async def start(self) -> None:
-        """Read the state files; raises `StorageError` for a damaged one, and asks nobody."""
+        """Read the state files; raises `StorageError` for a damaged one, and asks nobody.
+
+        Safe to repeat: a gateway that takes this network over from another one reads them anew.
+        """
         e = self._environment
         await e.threads.run(self.directory.load)
         await e.threads.run(self._answers.load)
+        self._ledger.forget()
         await self._ledger.open()
 
     async def close(self) -> None:

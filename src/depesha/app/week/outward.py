@@ -87,6 +87,7 @@ class Outward:
         answers: Sequence[Unclear] = (),
         files: Sequence[Enclosure] = (),
         dies: bool = False,
+        corrects: OutboundMessage | None = None,
     ) -> OutboundMessage:
         """Submit a document; what it meets is told by `outcomes` and `answers`."""
         gateway = self.gateway
@@ -105,10 +106,15 @@ class Outward:
             scripts.answers[letter.document] = deque(answers)
         if dies:
             scripts.deaths.add(letter.document)
-        return await gateway.submit(letter)
+        mended = None if corrects is None else corrects.dispatch.document.guid
+        return await gateway.submit(letter, mended)
 
-    async def _leaves(self, sort: str) -> None:
-        sent = await self.leaves()
+    async def _leaves(self, sort: str, corrects: OutboundMessage | None = None) -> None:
+        body = None
+        if corrects is not None:
+            them = corrects.dispatch.recipient
+            body = next(one for one in self.bodies if one.party == them)
+        sent = await self.leaves(body, corrects=corrects)
         self.shown.append(sent.id)
         now = self.gateway.clock.now()
         arrived = now + timedelta(minutes=2 + self.writer.dice.below(30))
@@ -116,7 +122,10 @@ class Outward:
         self.agenda.at(arrived, partial(self.opened, sent.id))
         first = _ENDS["declined" if sort == "declined" else "answered"]
         self.agenda.at(answered, partial(self.answered, sent.id, first))
-        if sort in {"closed", "stopped"}:
+        if sort == "declined":
+            mended = self.hours.later(answered, (40, 300))
+            self.agenda.at(mended, partial(self._leaves, "answered", sent))
+        elif sort in {"closed", "stopped"}:
             ended = self.hours.later(answered, (300, 1500))
             self.agenda.at(ended, partial(self.answered, sent.id, _ENDS[sort]))
 

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from depesha.queue.opening import Memory
     from depesha.schemas.answer import Answer
     from depesha.schemas.envelope import Party
-    from depesha.schemas.ids import Digest, SerialNumber
+    from depesha.schemas.ids import Digest, Guid, SerialNumber
     from depesha.schemas.message import Claim
     from depesha.schemas.outbound import OutboundMessage
     from depesha.schemas.verdict import Finding
@@ -241,8 +241,8 @@ class WeekGateway(Gateway):
 
     # --- out --------------------------------------------------------------------------------
 
-    async def submit(self, letter: Letter, actor: str = REGISTRY) -> OutboundMessage:
-        """Let the registry submit a letter of ours."""
+    async def submit(self, letter: Letter, corrects: Guid | None = None) -> OutboundMessage:
+        """Let the registry submit a letter of ours; `corrects`: the declined one it mends."""
         contents = await self._base.threads.run(self._contents, letter.files)
         signed = FileSignature(form="PAdES", signer=_SIGNER.format(self.us.name))
         contents = (replace(contents[0], signatures=(signed,)), *contents[1:])
@@ -255,9 +255,10 @@ class WeekGateway(Gateway):
             document=DocumentReference(guid=letter.document, number=letter.number),
             kind=letter.kind,
             subject=letter.subject,
+            corrects=corrects,
             files=tuple(c.attachment for c in contents),
         )
-        return (await self._departing.desk.submit(dispatch, contents, actor)).message
+        return (await self._departing.desk.submit(dispatch, contents, REGISTRY)).message
 
     async def heard(self, name: str) -> Digest:
         """Keep what a network or a body said; return its digest."""

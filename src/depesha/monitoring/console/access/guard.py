@@ -177,6 +177,8 @@ class Guard:
                         raise RuleError("the form is too large", rule="form")
         except TimeoutError:
             raise RuleError("the form did not arrive in time", rule="form") from None
+        except web.RequestPayloadError:
+            raise RuleError("the form arrived broken", rule="form") from None
         if len(data) <= _SMALL_BYTES:
             return _fields(bytes(data))
         return await self._threads.run(_fields, bytes(data))

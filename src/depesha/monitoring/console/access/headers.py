@@ -13,6 +13,11 @@ POLICY = (
 )
 """No inline script or style, nothing from elsewhere, no frames, no foreign forms."""
 
+FILE_POLICY = (
+    "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox"
+)
+"""Of a file that is handed out: should a browser show it all the same, nothing in it acts."""
+
 HEADERS = {
     "Content-Security-Policy": POLICY,
     # Not "no-referrer": with it browsers send "Origin: null" with our own forms (Fetch, 3.2).
@@ -30,6 +35,9 @@ def protect(response: web.StreamResponse, *, tls: bool) -> None:
     """Put the headers on an answer; pages are kept by nobody unless they say otherwise."""
     for name, value in HEADERS.items():
         response.headers[name] = value
+    if "Content-Disposition" in response.headers:
+        response.headers["Content-Security-Policy"] = FILE_POLICY
     response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["Server"] = "Depesha"  # and not the versions of what it is made of
     if tls:
         response.headers["Strict-Transport-Security"] = f"max-age={_YEAR}"

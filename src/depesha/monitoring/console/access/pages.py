@@ -7,12 +7,14 @@ Templates stand in `console/templates`, words in `console/words`, style sheets a
 from __future__ import annotations
 
 import hashlib
+import re
 from http import HTTPStatus
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from depesha.errors import DepeshaError, ForbiddenError, RuleError, UnknownMessageError
 from depesha.monitoring.console.access.wording import catalogue, load, word
@@ -47,6 +49,18 @@ NAVIGATION = (
 )
 """Pages in the navigation, in order, named `nav.<key>`. What is not served is left out."""
 _KEPT = "public, max-age=31536000, immutable"
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+"""Control, direction and invisible characters: with them a text can look like another one."""
+
+
+def visible(value: object) -> object:
+    """Return what a template shows of a value: nothing that is there and cannot be seen."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", value)
 
 
 class Pages:
@@ -62,6 +76,7 @@ class Pages:
             loader=PackageLoader(_PACKAGE, "templates"),
             autoescape=select_autoescape(default=True, default_for_string=True),
             undefined=StrictUndefined,
+            finalize=visible,
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,

@@ -208,8 +208,6 @@ class ChannelPages:
     async def _form(self, visit: Visit, fault: str = "") -> web.StreamResponse:
         setup, line = self._setup(visit), await self._line(visit)
         resuming = "/resume/" in visit.request.path
-        if resuming is not (line.pause is not None):
-            raise ConflictError("it stands otherwise already")
         tell = self._in.tell(visit)
         return await self._in.pages.pages.show(
             visit,
@@ -218,6 +216,7 @@ class ChannelPages:
             setup=setup,
             line=line,
             deed="resume" if resuming else "pause",
+            settled=resuming is not (line.pause is not None),
             soon=span(self._in.look_again.total_seconds(), tell),
             fault=fault,
             typed=visit.form.get("reason", ""),

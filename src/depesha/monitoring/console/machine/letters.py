@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from depesha.errors import UnknownMessageError
 from depesha.monitoring.console.access.routes import Route
 from depesha.monitoring.console.machine.acts import operated
 from depesha.schemas.people import Action
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from depesha.monitoring.console.access.routes import Visit
     from depesha.monitoring.console.machine.parts import MachineParts
     from depesha.monitoring.console.pages.looking import Looks
-    from depesha.ports import LeftLetters
+    from depesha.schemas.letters import LeftLetter
 
 SHOWN = 100
 _REFUSED = 400
@@ -46,11 +45,11 @@ class LetterPages:
 
     async def clear(self, visit: Visit) -> web.StreamResponse:
         """Take the chosen letters off the list, after that is written down."""
-        letters = self._letters()
-        known = {letter.key for letter in await letters.left()}
+        letters = self._in.letters
+        known = {letter.key for letter in await self._left()}
         names = (name.removeprefix("letter-") for name in visit.form if name.startswith("letter-"))
         keys = [key for key in names if key in known]
-        if not keys:
+        if letters is None or not keys:
             return await self._show(visit, "rule.letters")
         row = operated(visit, "letters-cleared", network="email", letters=len(keys))
         await self._in.pages.journal.record(row)
@@ -58,7 +57,7 @@ class LetterPages:
         return web.Response(status=303, headers={"Location": f"{_PATH}?cleared={cleared}"})
 
     async def _show(self, visit: Visit, fault: str = "") -> web.StreamResponse:
-        left, sees = await self._letters().left(), visit.may(Action.SEE_SUBJECT)
+        left, sees = await self._left(), visit.may(Action.SEE_SUBJECT)
         await self._looks.note(visit, "left-letters", shown=len(left[:SHOWN]))
         cleared = visit.request.query.get("cleared", "")
         return await self._in.pages.pages.show(
@@ -74,7 +73,6 @@ class LetterPages:
             tell=self._in.tell(visit),
         )
 
-    def _letters(self) -> LeftLetters:
-        if self._in.letters is None:
-            raise UnknownMessageError("no mailbox is set up")
-        return self._in.letters
+    async def _left(self) -> tuple[LeftLetter, ...]:
+        """Return the list; empty where no mailbox is set up."""
+        return () if self._in.letters is None else await self._in.letters.left()

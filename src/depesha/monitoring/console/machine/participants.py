@@ -80,7 +80,13 @@ class ParticipantPages:
         return await parts.pages.pages.show(
             visit,
             "participant.html",
-            view=body_view(body, traffic[0] if traffic else None, last, visit.now),
+            view=body_view(
+                body,
+                traffic[0] if traffic else None,
+                last,
+                visit.now,
+                sees=visit.may(Action.SEE_SUBJECT),
+            ),
             tell=parts.tell(visit),
         )
 

@@ -93,6 +93,7 @@ class CertificateLine:
     """The certificate that signed the last message received from a body."""
 
     subject: str
+    """Empty where the visitor may not know it."""
     serial: str
     ends: datetime
     seen_at: datetime
@@ -155,8 +156,13 @@ def body_of(identifier: str, directories: Mapping[str, Directory]) -> Body | Non
     return Body(identifier=identifier, name=plain(name), entries=entries)
 
 
-def body_view(body: Body, traffic: PeerTraffic | None, last: Lines, now: datetime) -> BodyView:
-    """Return everything known of one body; `last` holds its newest received message."""
+def body_view(
+    body: Body, traffic: PeerTraffic | None, last: Lines, now: datetime, *, sees: bool
+) -> BodyView:
+    """Return everything known of one body; `last` holds its newest received message.
+
+    Who signed that one is a person at times: named to those who may see subjects (ROL-06).
+    """
     heard = {} if traffic is None else {one.network: one for one in traffic.channels}
     return BodyView(
         body=body,
@@ -174,12 +180,12 @@ def body_view(body: Body, traffic: PeerTraffic | None, last: Lines, now: datetim
             for network, entry in body.entries.items()
         ),
         traffic=traffic,
-        certificate=_certificate(last, now),
+        certificate=_certificate(last, now, sees=sees),
         search="/search?" + urlencode({"q": body.identifier}),
     )
 
 
-def _certificate(last: Lines, now: datetime) -> CertificateLine | None:
+def _certificate(last: Lines, now: datetime, *, sees: bool) -> CertificateLine | None:
     for line in last.lines:
         document = line.document
         signature = document.arrival.signature if isinstance(document, Message) else None
@@ -188,7 +194,7 @@ def _certificate(last: Lines, now: datetime) -> CertificateLine | None:
             left = found.not_after - now
             level = "bad" if left < timedelta() else "unproven" if left < SOON else "good"
             return CertificateLine(
-                subject=plain(found.subject),
+                subject=plain(found.subject) if sees else "",
                 serial=plain(str(found.serial)),
                 ends=found.not_after,
                 seen_at=line.stored_at,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,8 @@ _COLUMNS = (
     "hash",
     "previous",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile(r"(^|[,;|\t\r\n])([\s\"']*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
+"""Where a cell may begin: programs of other countries part columns by other signs than ours."""
 
 
 def as_csv(rows: Rows, *, sees: bool) -> bytes:
@@ -81,5 +83,4 @@ def _told(facts: Mapping[str, Any], *, sees: bool) -> dict[str, Any]:
 
 def _safe(value: object) -> str:
     """A text that a table program would take for a formula is marked as text."""
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return _FORMULA.sub(r"\1\2'", str(value))

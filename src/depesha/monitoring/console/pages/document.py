@@ -66,10 +66,11 @@ class DocumentPage:
         if visit.may(Action.SEE_SUBJECT):
             await self._looks.note(visit, "document", story.document.id)
         done = visit.request.query.get("done", "")
+        view = await self._in.threads.run(document_view, story, visit, self._tell(visit))
         return await self._in.pages.show(
             visit,
             "document.html",
-            view=document_view(story, visit, self._tell(visit)),
+            view=view,
             need=need_of(story.document),
             attention=await document_notes(self._in.notebook, story.document.id),
             tell=self._tell(visit),

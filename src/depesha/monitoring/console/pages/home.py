@@ -37,5 +37,7 @@ class HomePage:
         tell = Teller(language=visit.language, zone=self._in.zone, now=home.at)
         around = self._in.surroundings()
         notes = await notes_of(self._in.notebook)
-        view = home_view(home, tell, self._in.freshness, visit.rights, around, notes)
+        view = await self._in.threads.run(
+            home_view, home, tell, self._in.freshness, visit.rights, around, notes
+        )
         return await self._in.pages.show(visit, "home.html", view=view, tell=tell)

@@ -100,6 +100,10 @@ class HomeView:
         return gates.received - gates.held - gates.rejected
 
 
+LISTED = 40
+"""Needs that are listed, the most pressing first: a longer list is not read."""
+
+
 def home_view(
     home: Home,
     tell: Teller,
@@ -122,8 +126,8 @@ def home_view(
     return HomeView(
         home=home,
         sentence=_sentence(home, needs, strips, proofs, tell),
-        needs=needs,
-        more_needs=more,
+        needs=needs[:LISTED],
+        more_needs=more + max(0, len(needs) - LISTED),
         strips=strips,
         proofs=proofs,
         disk_percent=round(100 * disk.disk_free / disk.disk_total) if disk.disk_total else None,
@@ -155,14 +159,9 @@ def _sentence(
         probe = cut[0].strip.probe_at
         link, button = "#networks", "home.look-networks"
         return Sentence(level=Level.BAD, text=text, deadline=probe, link=link, button=button)
-    failed = _failed_proof(proofs, tell)
-    if failed is not None:
-        return failed
-    rest = [tell.network(s.strip.network) for s in strips if s.word == "channel.paused"]
-    if rest:
-        text = tell.say("home.rests", names=", ".join(rest))
-        link, button = "/channels", "home.look-channel"
-        return Sentence(level=Level.UNPROVEN, text=text, link=link, button=button)
+    known = _failed_proof(proofs, tell) or _resting(strips, tell)
+    if known is not None:
+        return known
     old = [tell.network(s.strip.network) for s in strips if s.level is Level.UNPROVEN]
     old += [tell.say(f"{proof.key}.short") for proof in proofs if proof.level is not Level.GOOD]
     if old:
@@ -182,6 +181,19 @@ def _failed_proof(proofs: Sequence[Proof], tell: Teller) -> Sentence | None:
         text=tell.say(f"home.worst.{worst}"),
         link=f"#{place}",
         button=f"home.look-{place}",
+    )
+
+
+def _resting(strips: Sequence[StripLine], tell: Teller) -> Sentence | None:
+    """Somebody paused a network: nobody must take that for "all well"."""
+    names = [tell.network(s.strip.network) for s in strips if s.word == "channel.paused"]
+    if not names:
+        return None
+    return Sentence(
+        level=Level.UNPROVEN,
+        text=tell.say("home.rests", names=", ".join(names)),
+        link="/channels",
+        button="home.look-channel",
     )
 
 

@@ -10,10 +10,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from depesha.schemas.lifecycle import InboundState
-from depesha.schemas.message import EvidenceKind
+from depesha.schemas.message import EvidenceKind, Message
+from depesha.schemas.outbound import OutboundMessage
 from depesha.schemas.sentences import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from depesha.monitoring.console.pages.telling import Teller
     from depesha.schemas.overview import Story, StoryEvent
 
@@ -59,23 +62,34 @@ class Moment:
     heard_link: str
 
 
+FIRST, LAST = 60, 240
+"""Rows of the longest stories that are shown: how it began, and what happened lately."""
+
+
+def shortened(story: Story) -> tuple[StoryEvent, ...]:
+    """Return the rows that a page shows; all of them, unless they are very many."""
+    events = tuple(story.events)
+    return events if len(events) <= FIRST + LAST else (*events[:FIRST], *events[-LAST:])
+
+
 def moments(story: Story, tell: Teller, *, sees: bool, opens: bool) -> tuple[Moment, ...]:
     """Return the whole way, oldest first."""
     base = f"/documents/{story.document.id}/open/"
     kept = story.document.state is not InboundState.REJECTED
+    names = _names(story.document)
     return tuple(
         Moment(
             sequence=event.sequence,
             at=event.at,
             sentence=tell.say(f"event.{event.kind}"),
-            actor=_actor(event.actor, tell, sees=sees),
+            actor=_actor(event.actor, names, tell, sees=sees),
             details=_details(event, tell, sees=sees),
             bad=str(event.facts.get("outcome", "")) in _BAD,
             sealed=event.sequence <= story.sealed_to,
             wire_link=f"{base}wire-{event.sequence}" if opens and event.wire else "",
             heard_link=f"{base}heard-{event.sequence}" if opens and kept and _heard(event) else "",
         )
-        for event in story.events
+        for event in shortened(story)
     )
 
 
@@ -85,10 +99,21 @@ def _heard(event: StoryEvent) -> bool:
     return isinstance(event.facts.get("original"), str) and not own
 
 
-def _actor(actor: str, tell: Teller, *, sees: bool) -> str:
+def _names(document: Message | OutboundMessage) -> dict[str, str]:
+    """Return the bodies of a document by what the journal calls them."""
+    if isinstance(document, OutboundMessage):
+        other = document.dispatch.recipient
+    elif document.envelope is not None:
+        other = document.envelope.sender
+    else:
+        return {}
+    return {other.guid or other.identifier: other.name} if other.name else {}
+
+
+def _actor(actor: str, names: Mapping[str, str], tell: Teller, *, sees: bool) -> str:
     kind, _, name = actor.partition(":")
-    if kind == "peer" and not sees:
-        name = ""
+    if kind == "peer":
+        name = names.get(name, name) if sees else ""
     return " ".join(part for part in (tell.known("actor", kind), plain(name)) if part)
 
 
