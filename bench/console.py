@@ -2,6 +2,7 @@
 
 The store is `bench.million`'s, the gateway a process of its own, the traffic signed SEOS documents
 over TLS. What is timed is a whole request on loopback, to the last byte: no less than server time.
+CPU is the gateway's for each request, that of the traffic meanwhile included.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
 from bench.million import make, names, opened
 from bench.million_rows import BODIES, SPAN
-from bench.processes import machine, percentile, say
+from bench.processes import cpu_seconds, machine, percentile, say
 from depesha.adapters.system import SystemClock, SystemIds
 from depesha.queue.db import FILE_NAME
 from depesha.schemas.ids import MessageId
@@ -68,6 +70,7 @@ async def measure(store: Path, times: int, rate: float) -> bool:
     size = (store / FILE_NAME).stat().st_size / 1e9
     print(f"machine: {machine()}; {count} documents, {size:.2f} GB; {rate:g} messages a second")
     clock, gateway = SystemClock(), GATEWAYS[1]
+    person = replace(POSTS[0], login=f"bench-{clock.now():%y%m%d%H%M%S}")  # the store may be kept
     with tempfile.TemporaryDirectory(prefix="depesha-console-") as name:
         async with Country(
             Path(name) / "country",
@@ -78,7 +81,7 @@ async def measure(store: Path, times: int, rate: float) -> bool:
             bare=(),
             settings={"log": {"level": "warning"}},
             own_settings={gateway.folder: {"store": {"folder": str(store)}}},
-            people=POSTS[:1],
+            people=(person,),
             say=say,
         ) as country:
             sent: list[float] = []
@@ -101,10 +104,12 @@ async def _look(
 ) -> bool:
     login, good = country.logins[0], True
     chance = random.Random(11)  # noqa: S311 -- chosen, not secret
-    async with Visitor(next(iter(country.gateways.values())).operators) as visitor:
+    gateway = next(iter(country.gateways.values()))
+    async with Visitor(gateway.operators) as visitor:
         await visitor.log_in(login.post.login, login.password)
         for name, address in addresses(count, ids, longest):
-            seconds = []
+            seconds: list[float] = []
+            used = cpu_seconds(gateway.pid)
             for _ in range(times):
                 path = address(chance)
                 started = time.perf_counter()
@@ -114,10 +119,12 @@ async def _look(
                     raise RuntimeError(f"{path}: {status}")
             bound = BOUNDS[name.partition(":")[0].split(" ")[0]]
             p95 = percentile(seconds, 0.95)
+            used = (cpu_seconds(gateway.pid) - used) / times
             good = good and p95 <= bound
             print(
                 f"{name:36} p50 {percentile(seconds, 0.5):7.1f} ms  p95 {p95:7.1f} ms  "
-                f"max {max(seconds) * 1000:7.1f} ms  of {bound:g}"
+                f"max {max(seconds) * 1000:7.1f} ms  of {bound:g}  "
+                f"CPU {used * 1000:5.1f} ms"
                 f"{'' if p95 <= bound else '  TOO SLOW'}",
                 flush=True,
             )

@@ -43,6 +43,20 @@ async def test_pages_for_strangers_are_accessible(stand: Stand) -> None:
         watch.clean()
 
 
+async def test_pages_that_only_trouble_brings_are_accessible(stand: Stand) -> None:
+    async with stand.visitor("demo") as (page, watch):
+        await page.goto("/channels/email/left")
+        assert await violations(page) == []
+        await page.goto("/channels/email/pause/sending")
+        await page.fill("[name=reason]", "Профилактика на пощенския сървър.")
+        await page.click("form.card button[type=submit]")
+        await page.goto("/channels/email/resume/sending")
+        assert await violations(page) == []
+        await page.click("form.card button[type=submit]")
+        watch.clean()
+    _seen.update(("/channels/email/left", "/channels/{network}/resume/{way}"))
+
+
 async def test_no_page_of_the_table_was_left_out(stand: Stand, tmp_path: Path) -> None:
     pages = set(pages_of(await table(tmp_path)))
     left = sorted(pages - _seen - NOT_LINKED)

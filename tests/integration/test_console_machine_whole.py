@@ -79,7 +79,7 @@ async def test_every_page_is_served_by_a_real_gateway(tmp_path: Path) -> None:
             assert (await operator.get(path)).status == 200, path
         await operator.get("/channels/seos/test")
         tested = await operator.submit("/channels/seos/test")
-        assert "there is no other network to compare with" in tested.text
+        assert "There is no other network to compare with" in tested.text
         await operator.get("/seals")
         await operator.submit("/seals")
         assert "The whole chain was verified and holds" in (await operator.get("/seals")).text

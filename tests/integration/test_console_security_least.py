@@ -14,6 +14,9 @@ import pytest
 import pytest_asyncio
 
 from depesha.monitoring.console.access.cookies import form_token
+from depesha.schemas.audit import Deed
+from depesha.schemas.ids import MessageId
+from depesha.schemas.message import EvidenceKind, NewEvidence
 from depesha.schemas.people import PERMISSIONS, Action, Right, Role
 from tests.support.console import MACHINE, Browser
 from tests.support.console_walk import Heard, Stand
@@ -234,14 +237,15 @@ async def test_what_is_opened_is_written_down_first_with_purpose_and_ground(
             heard = await stand.asking.ask(
                 "POST", address, of=who, token=token, fields={**REASON, "ground": ground}
             )
-            rows = [json.loads(body) for body in await stand.here.rows(before)]
+            records = await stand.here.memory.journal.after(before, 5)
+            rows = [json.loads(one.body) for one in records]
             if heard.status != 200:
                 continue  # nothing is kept there any more
             opened += 1
             first = rows[0]
             assert first["kind"] in {"CONTENT_OPENED", "REPORTED"}, address
             assert first["actor"] == f"person:known-{role}"
-            assert first["message"] in address
+            assert records[0].message_id in address
             assert first["facts"]["purpose"] == "fault"
             assert first["facts"]["ground"] == ground
             assert first["at"]
@@ -267,6 +271,43 @@ async def test_the_audit_shows_every_look_behind_the_glass(stand: Stand) -> None
         assert "ЖАЛ-77/2026" in page
         assert "known-operator" in page
     await stand.here.memory.journal.verify()
+
+
+@IN_MODULE
+async def test_every_kind_of_deed_stands_in_the_audit_of_people(stand: Stand) -> None:
+    """AUD-01, AUD-03, S24: entry, failed entry, view, copy, change, and every destruction."""
+    here = stand.here
+    clerk = await here.visitor(Role.CLERK, login="doer")
+    document = stand.places.values["/documents"][0]
+    token = form_token(clerk.cookies[SESSION])
+    await stand.asking.ask("GET", f"/documents/{document}", of=clerk)
+    await stand.asking.ask(
+        "POST", f"/documents/{document}/letter", of=clerk, token=token, fields=REASON
+    )
+    await stand.asking.ask("GET", "/channels/seos/test", of=clerk)
+    await clerk.get(f"/documents/{document}/do/note")
+    await clerk.submit(f"/documents/{document}/do/note", **REASON)
+    wrong = Browser(here.office)
+    assert (await wrong.log_in("doer", "не е тази фраза")).status == 401
+    await here.memory.journal.record(
+        NewEvidence(
+            kind=EvidenceKind.DESTROYED,
+            at=here.clock.now(),
+            message_id=MessageId(document),
+            actor="gateway",
+            facts={"rule": "content", "ground": "РАЗР-1/2026"},
+        )
+    )
+    reader = await stand.visitor(Role.AUDITOR)
+    for deed in Deed:
+        page = await stand.asking.ask("GET", f"/audit?deed={deed}", of=reader)
+        assert page.status == 200
+        own = await stand.asking.ask("GET", f"/audit?deed={deed}&who=doer", of=reader)
+        if deed not in {Deed.DELETED, Deed.CHANGED}:
+            assert "doer" in own.text.partition("<main")[2].partition("</form>")[2], deed
+    gone = await stand.asking.ask("GET", "/audit?deed=deleted", of=reader)
+    assert document in gone.text
+    assert "РАЗР-1/2026" in gone.text
 
 
 async def nobody_opens(stand: Stand, who: Browser) -> int:

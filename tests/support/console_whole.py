@@ -90,16 +90,17 @@ class Whole:
 @contextmanager
 def _mailbox(letters: MemoryLetters | None) -> Iterator[None]:
     """Let the pages about the machine be made with a mailbox."""
-    made = operators.machine_parts
+    names = vars(operators)
+    made: Callable[..., MachineParts] = names["machine_parts"]
 
     def parts(*given: Any) -> MachineParts:
         return replace(made(*given), letters=letters)
 
-    operators.machine_parts = parts
+    names["machine_parts"] = parts
     try:
         yield
     finally:
-        operators.machine_parts = made
+        names["machine_parts"] = made
 
 
 @asynccontextmanager

@@ -123,6 +123,12 @@ class Server:
                 return
         raise RuntimeError("PostgreSQL did not start")
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The processes of the server, the first one first; none while it does not run."""
+        pid = None if self._process is None else self._process.pid
+        return () if pid is None else (pid, *_children(pid))
+
     def kill(self) -> None:
         """End every process of the server at once, as a power cut would."""
         process = self._process

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,13 +19,18 @@ from depesha.simulators.gateway_plan import free_ports
 from depesha.simulators.gateway_process import GatewayProcess
 from tests.crash.audit import Ledger
 from tests.support.postgres import Server
+from tests.support.twins import SECOND, sharing, twin_of
 from tests.torture.balancer import Balancer
 from tests.truth.keeper import Keeper
 
-DEATH_SECONDS: Final = 15.0
-"""Not heard for so long, a gateway's work goes to the other one."""
-SECOND: Final = "-2"
-"""Behind a body's folder: its second gateway."""
+__all__ = [
+    "SECOND",
+    "Database",
+    "PostgresLedger",
+    "first_settings",
+    "judge_shared",
+    "second_gateway",
+]
 _TALLIES: Final = (
     "SELECT state, sum(count)::bigint FROM tallies GROUP BY state HAVING sum(count) > 0"
 )
@@ -58,17 +62,9 @@ class Database:
 
 def first_settings(folder: Path, url: str) -> dict[str, dict[str, object]]:
     """Return what the first gateway's settings say beside the usual; writes the address down."""
-    place = folder / "postgres.url"
-    folder.mkdir(parents=True, exist_ok=True)
-    place.write_text(url + "\n", "ascii")
-    place.chmod(0o600)
     partners, registry = free_ports(2)
     return {
-        "store": {
-            "postgres_file": str(place),
-            "gateway": "one",
-            "death_seconds": DEATH_SECONDS,
-        },
+        "store": sharing(folder, url),
         "listen": {"partners": f"127.0.0.1:{partners}", "registry": f"127.0.0.1:{registry}"},
     }
 
@@ -92,23 +88,10 @@ async def second_gateway(
 ) -> AsyncIterator[Keeper]:
     """Start a second gateway beside one, with balancers at the addresses that others know."""
     plan, own = first.plan, first.plan.settings
-    folder = plan.folder.with_name(plan.folder.name + SECOND)
-    partners, registry, operators = free_ports(3)
-    base = plan.folder
-    settings: dict[str, Mapping[str, object]] = {
-        **own,
-        "store": {**own["store"], "folder": str(base / "store"), "gateway": "two"},
-        "listen": {"partners": f"127.0.0.1:{partners}", "registry": f"127.0.0.1:{registry}"},
-        "seal": {**own.get("seal", {}), "key": str(base / "keys" / "seal.pem")},
-        "registry": {**own.get("registry", {}), "tokens": str(base / "keys" / "tokens.json")},
-        "console": {**own.get("console", {}), "key": str(base / "keys" / "console.key")},
-    }
-    twin = GatewayProcess(
-        replace(plan, folder=folder, operators_port=operators, settings=settings),
-        clock=clock,
-        environment=first.environment,
-        program=program,
-    )
+    partners, registry = free_ports(2)
+    listen = {"partners": f"127.0.0.1:{partners}", "registry": f"127.0.0.1:{registry}"}
+    twin = twin_of(first, clock=clock, listen=listen, program=program)
+    folder = twin.plan.folder
     await asyncio.to_thread(twin.write)
     await twin.start()
     ports = {name: _port(own["listen"][name]) for name in ("partners", "registry")}

@@ -26,7 +26,7 @@ def machine_parts(
     mailbox = None if networks.mail is None else networks.mail.receiver
     return MachineParts(
         pages=pages,
-        notebook=base.memory.notebook,
+        notebook=pages.notebook or base.memory.notebook,
         directories=networks.directories,
         channels=networks.outbound,
         setups=tuple(_setups(base, networks)),

@@ -17,7 +17,9 @@ from depesha.app.machine import machine_parts
 from depesha.app.memory import sockets_of
 from depesha.app.office import office_parts
 from depesha.app.people import open_door
+from depesha.gateway import people
 from depesha.gateway.service import Clockwork
+from depesha.monitoring.console.machine.duty import DutyNotebook
 from depesha.monitoring.console.machine.routes import routes as machine_routes
 from depesha.monitoring.console.office.routes import routes as office_routes
 from depesha.monitoring.console.pages.parts import PageParts
@@ -116,7 +118,13 @@ class OperatorsSide:
             contact=", ".join(filter(None, (us.phone, us.email))),
             stopping=self._stopping,
             surroundings=self._surroundings,
-            notebook=memory.notebook,
+            notebook=DutyNotebook(
+                notebook=memory.notebook,
+                accounts=memory.accounts,
+                receiver=people.receiver,
+                clock=base.clock,
+                zone=ZoneInfo(base.settings.calendar.zone),
+            ),
         )
 
     def application(self, health: Health, metrics: Metrics, standing: Standing) -> web.Application:
