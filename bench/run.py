@@ -7,13 +7,13 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from bench import growth, inbound, isds_big, isds_box, many, outbound, steps
+from bench import console, growth, inbound, isds_big, isds_box, many, outbound, steps, stores
 from bench.peers import run as peers
 from bench.processes import machine
 from depesha.adapters.system import SystemClock
 
 SMALL, USUAL, LARGE = 2_000, 100_000, 5_000_000
-PARTS = ("in", "out", "many", "growth", "soak", "isds", "peers")
+PARTS = ("in", "out", "many", "growth", "soak", "isds", "peers", "store", "console")
 
 
 async def run(options: argparse.Namespace) -> None:
@@ -37,6 +37,11 @@ async def run(options: argparse.Namespace) -> None:
     if options.only in {None, "isds"}:
         print()
         await isds(options)
+    if options.only in {None, "store"}:
+        print()
+        await stores.run(options)
+    if options.only == "console":  # a million documents are written first: a quarter of an hour
+        await console.run(None, 1_000_000, 60, 8.0)
     if options.only in {None, "peers"}:
         print()
         await peers.run(options)

@@ -209,6 +209,6 @@ def allowed(name: str, step: str) -> bool:
     bounded = name in {"HEAD", "LAST_SEAL", "PARKED_TASKS", "COUNT_PARKED", "ALL_KEYS"}
     ends = name in {"OLDEST_ENTRY", "NEWEST_ENTRY", "LAST_EVIDENCE", "NEXT_SHREDDING", "UNFILED"}
     # A count over what an index found, under a LIMIT; what is inside stands in the plan, too.
-    within = re.fullmatch(r"\(subquery-\d\)", table) is not None
+    within = re.fullmatch(r"\(subquery-\d\)|here|beyond", table) is not None
     indexed = re.fullmatch(r"SCAN words VIRTUAL TABLE INDEX (0:=|0:><|\d+:M1<)", step) is not None
     return table in SMALL or bounded or ends or within or indexed

@@ -18,6 +18,7 @@ from depesha import __version__
 from depesha.adapters.keys import load_key_pair, load_or_create_seal_key
 from depesha.adapters.sealed_keys import seal_keys
 from depesha.adapters.system import SystemClock
+from depesha.config.secret import secret
 from depesha.errors import ConfigurationError, DepeshaError, EvidenceError
 from depesha.queue.backup import BackupMaker, Origin, Progress
 from depesha.queue.backup_reading import Verified, verify_backup
@@ -60,13 +61,9 @@ def seal_key(settings: Settings) -> SealKey:
     return SealKey(load_or_create_seal_key(settings.seal.key))
 
 
-def check_sqlite(settings: Settings) -> None:
-    """Raise `ConfigurationError` where the database is PostgreSQL: it has back-ups of its own."""
-    if settings.store.postgres_env or settings.store.postgres_file is not None:
-        raise ConfigurationError(
-            "this gateway's database is PostgreSQL, which these commands do not copy",
-            remedy="use pg_dump or the server's own archive, then copy the store's folder",
-        )
+def postgres_of(settings: Settings) -> str:
+    """Return the address of the database where it is PostgreSQL, else an empty text; a secret."""
+    return secret(env=settings.store.postgres_env, file=settings.store.postgres_file) or ""
 
 
 def check_there(settings: Settings) -> None:
@@ -111,7 +108,6 @@ def _made(
     passphrase: str | None,
     progress: Progress,
 ) -> Made:
-    check_sqlite(settings)
     origin = _origin(settings, passphrase)
     key, clock = seal_key(settings), SystemClock()
     if to.suffix == TAR:
@@ -187,6 +183,7 @@ def _origin(settings: Settings, passphrase: str | None) -> Origin:
         certificate=sha256(pair.certificate_der),
         grows=frozenset({NUMBERS}),
         further=further,
+        postgres=postgres_of(settings),
     )
 
 

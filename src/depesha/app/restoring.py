@@ -18,10 +18,13 @@ from depesha.adapters.sealed_keys import unseal_keys
 from depesha.adapters.ssev import ledger as ssev
 from depesha.adapters.ssev.assembly import LEDGER
 from depesha.adapters.system import SystemClock, SystemIds
-from depesha.app.backing_up import KEYS, NUMBERS, check_sqlite, opened, seal_key
+from depesha.app.backing_up import KEYS, NUMBERS, opened, postgres_of, seal_key
 from depesha.errors import ConfigurationError
 from depesha.queue.backup_reading import part_of
 from depesha.queue.blobs import disk
+from depesha.queue.db import FILE_NAME
+from depesha.queue.migrate_store import migrate_store
+from depesha.queue.moving_postgres import check_empty
 from depesha.queue.opening import open_memory
 from depesha.queue.restore import fill, restoring
 from depesha.queue.restored import Waiting, mark
@@ -57,9 +60,11 @@ def restore(
     Every digest, the evidence chain and the seals are verified first; where anything does not
     hold the folder stays empty.
     """
-    check_sqlite(settings)
     clock = SystemClock()
     key, folder = seal_key(settings), settings.store.folder
+    url = postgres_of(settings)
+    if url:
+        check_empty(url)
     with opened(place) as shelf, restoring(folder) as fresh:
         manifest = fill(shelf, name or shelf.newest(), fresh, progress, (key.public,))
         _check_whose(settings, manifest)
@@ -75,7 +80,23 @@ def restore(
             skipped=_skipped(settings, fresh, clock, ids, skip),
         )
         waiting = asyncio.run(_mark(settings, fresh, restoration, clock, ids))
+    if url:
+        _move(settings, url, clock, progress)
     return Restored(manifest=manifest, restoration=restoration, waiting=waiting)
+
+
+def _move(settings: Settings, url: str, clock: Clock, progress: Progress) -> None:
+    """Bring the restored database to the empty PostgreSQL that the settings name.
+
+    Where that fails, the restored store stands whole in the folder, and only this step is made
+    again: `depesha migrate-store --from FOLDER --to ADDRESS`.
+    """
+    folder = settings.store.folder
+    careless = settings.store.careless
+    migrate_store(str(folder), url, clock.now(), progress, careless=careless, rows_alone=True)
+    with disk():
+        for file in sorted(folder.glob(f"{FILE_NAME}*")):  # no second copy of personal data
+            file.unlink()
 
 
 def keys_out(place: Path, name: str, passphrase: str, into: Path) -> tuple[str, ...]:

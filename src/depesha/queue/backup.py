@@ -12,6 +12,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import apsw
 
 from depesha.errors import ConfigurationError, StorageError
 from depesha.ports import Clock
+from depesha.queue.backup_postgres import copy_postgres
 from depesha.queue.backup_shelf import DamagedError, Shelf
 from depesha.queue.blobs import disk
 from depesha.queue.db import FILE_NAME, LOCK_NAME
@@ -64,6 +66,8 @@ class Origin:
     """State files that are only appended to: copied after the database, which refers to them."""
     further: Mapping[str, bytes] = field(default_factory=dict)
     """Further parts: settings, hashes of tokens, sealed keys; path → bytes."""
+    postgres: str = field(default="", repr=False)
+    """Address of the database where it is PostgreSQL; a secret."""
 
 
 class BackupMaker:
@@ -94,14 +98,11 @@ class BackupMaker:
 
     def _made(self, round_: _Round, name: str) -> Manifest:
         folder = self._origin.folder
-        if not (folder / FILE_NAME).is_file():
+        copy = round_.making / DATABASE
+        if not self._origin.postgres and not (folder / FILE_NAME).is_file():
             raise ConfigurationError(f"{folder} holds no store", remedy="check [store] folder")
         round_.state(folder, lambda file: file not in self._origin.grows)
-        with _reading(folder / FILE_NAME) as live:
-            self._blobs(round_, _referred(live))
-            at = self._clock.now()
-            copy = round_.making / DATABASE
-            self._copy(live, copy)
+        at = self._database(round_, copy)
         with reading(copy) as snapshot:
             self._blobs(round_, _referred(snapshot))
             schema = int(_one(snapshot, _SCHEMA)[0])
@@ -128,6 +129,18 @@ class BackupMaker:
             missing=tuple(sorted(round_.needed - round_.blobs.keys() - round_.damaged)),
             damaged=tuple(sorted(round_.damaged & round_.needed)),
         )
+
+    def _database(self, round_: _Round, copy: Path) -> datetime:
+        """Copy the database; return the moment at which its knowledge ends, or one before."""
+        if self._origin.postgres:
+            at = self._clock.now()
+            copy_postgres(self._origin.postgres, copy, at, self._progress)
+            return at
+        with _reading(self._origin.folder / FILE_NAME) as live:
+            self._blobs(round_, _referred(live))
+            at = self._clock.now()
+            self._copy(live, copy)
+        return at
 
     def _blobs(self, round_: _Round, digests: frozenset[Digest]) -> None:
         """Copy what is not copied yet; the last call says what is needed at all."""

@@ -90,17 +90,18 @@ def migrate_store(
     """Move the store; one of the two is a folder, the other a PostgreSQL url. Blocking, long.
 
     `files`: where the files beside the PostgreSQL database lie; by default in the folder, too.
-    For trials alone: `careless`, also a server that may lose what it said it stored; `rows_alone`,
-    leave the files where and how they are. Raises `ConfigurationError`
-    where a gateway holds either store or the target is not empty, `StorageError` and
-    `EvidenceError` where the origin is damaged or the target is not the same: nothing was moved.
+    `careless`, for trials alone: also a server that may lose what it said it stored. `rows_alone`:
+    leave the files where and how they are; a restore has looked at them.
+    Raises `ConfigurationError` where a gateway holds either store or the target is not empty,
+    `StorageError` and `EvidenceError` where the origin is damaged or the target is not the same:
+    nothing was moved.
     """
     if moving_postgres.is_url(origin) == moving_postgres.is_url(target):
         raise ConfigurationError(
             "one of the two is a folder, the other the address of a PostgreSQL database",
             remedy="write the address as postgresql://user@host/database",
         )
-    tables = _tables(now)
+    tables = store_tables(now)
     if moving_postgres.is_url(target):
         folder = Path(origin)
         places = (folder, files or folder)
@@ -127,7 +128,7 @@ def release(store: str) -> None:
         moving_sqlite.release(SqliteTransaction(connection))
 
 
-def _tables(now: datetime) -> tuple[Table, ...]:
+def store_tables(now: datetime) -> tuple[Table, ...]:
     """Return the tables of a store of this version."""
     connection = apsw.Connection(":memory:")
     transaction = SqliteTransaction(connection)

@@ -55,7 +55,7 @@ def _opened(url: str, now: datetime, *, careless: bool) -> Iterator[psycopg.Conn
         connection = Connector(url=url, gateway="migrate-store").open("moving")
         with connection:
             check_server(connection, careless=careless)
-            connection.execute(_PATIENT.encode())
+            make_patient(connection)
             migrate(connection, now)
             with connection.transaction(force_rollback=False):
                 connection.execute(b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -69,6 +69,11 @@ def _opened(url: str, now: datetime, *, careless: bool) -> Iterator[psycopg.Conn
                 yield connection
     except psycopg.Error as error:
         raise storage_error(error) from None
+
+
+def make_patient(connection: psycopg.Connection[Any]) -> None:
+    """Let one transaction last for hours, and read tables as a whole."""
+    connection.execute(_PATIENT.encode())
 
 
 class PostgresReader:
@@ -130,6 +135,22 @@ def release(url: str) -> None:
                 connection.execute(b"DELETE FROM migrations WHERE number = $1", (MOVED,))
     except psycopg.Error as error:
         raise storage_error(error) from None
+
+
+def check_empty(url: str) -> None:
+    """Raise `ConfigurationError` where a database holds evidence, which every store does."""
+    try:
+        with Connector(url=url, gateway="restore").open("look") as connection:
+            there = connection.execute(b"SELECT to_regclass('evidence') IS NOT NULL").fetchone()
+            if there is None or not there[0]:
+                return
+            row = connection.execute(b"SELECT 1 FROM evidence LIMIT 1").fetchone()
+    except psycopg.Error as error:
+        raise storage_error(error) from None
+    if row is not None:
+        raise ConfigurationError(
+            "the database holds a store already", remedy="name an empty database"
+        )
 
 
 @contextmanager

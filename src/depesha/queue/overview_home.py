@@ -91,7 +91,7 @@ def _pulses(transaction: Transaction, day: Day) -> Pulses:
     pulses = Pulses()
     at: tuple[str, str] | None = ("", "")
     while at is not None:
-        found = transaction.one(seen.NEXT_PULSE, *at)
+        found = transaction.one(seen.NEXT_PULSE, *at, at[0])
         at = None if found is None else (found[0], found[1])
         last = None if at is None else transaction.one(seen.LAST_PULSE, *at)
         if at is not None and last is not None:

@@ -46,8 +46,13 @@ PARKED_OF_KIND = """SELECT id, kind, coalesce(message_id, outbound_id), reason, 
   FROM tasks WHERE kind = ? AND parked_at IS NOT NULL ORDER BY parked_at LIMIT ?"""
 COUNT_PARKED_OF_KIND = """SELECT count(*), min(parked_at) FROM (SELECT parked_at FROM tasks
   WHERE kind = ? AND parked_at IS NOT NULL ORDER BY parked_at LIMIT ?)"""
-NEXT_PULSE = """SELECT network, word FROM pulses WHERE (network, word) > (?, ?)
-  ORDER BY network, word LIMIT 1"""
+# Not as a comparison of rows: SQLite walks through every hour of the present word for it.
+NEXT_PULSE = """SELECT network, word FROM (
+    SELECT network, word FROM pulses WHERE network = ? AND word > ? ORDER BY word LIMIT 1
+  ) AS here
+  UNION ALL SELECT network, word FROM (
+    SELECT network, word FROM pulses WHERE network > ? ORDER BY network, word LIMIT 1
+  ) AS beyond LIMIT 1"""
 PULSES_SINCE = "SELECT hour, count FROM pulses WHERE network = ? AND word = ? AND hour >= ?"
 LAST_PULSE = """SELECT last FROM pulses WHERE network = ? AND word = ?
   ORDER BY hour DESC LIMIT 1"""
