@@ -76,6 +76,8 @@ class TortureField(Field):
                 program = (sys.executable, child.__file__)
                 second = second_gateway(gateway, self.stand.clock, program)
                 self.seconds[body.folder + SECOND] = await self._stack.enter_async_context(second)
+        for keeper in (self.stand.a, self.stand.b, *self.seconds.values()):
+            keeper.start_seconds = PATIENCE  # frozen, on a slow disk, among many others
         self.torment = Torment(
             *(self.stand, self.turns, self.grounds), seconds=self.seconds, database=self._database
         )
@@ -102,6 +104,8 @@ class TortureField(Field):
 
     def unfinished(self) -> int:
         """As many as clerks may not exceed, while they are ahead of the even pace."""
+        for keeper in self.torment.keepers.values():
+            keeper.judge()  # who waits for a gateway that nobody keeps waits for ever
         share = (self.stand.clock.monotonic() - self.torment.begun) / self._seconds
         ahead = self.weather.answered > share * len(self.plan.documents)
         return UNFINISHED + 1 if ahead else super().unfinished()

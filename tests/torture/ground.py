@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -54,7 +55,8 @@ class Ground:
     def fill(self) -> None:
         """Leave next to no space."""
         space = os.statvfs(self.folder)
-        with (self.folder / "filling").open("wb") as file:
+        with (self.folder / "filling").open("wb") as file, suppress(OSError):
+            # What others write meanwhile, and the file's own blocks, may make it full sooner.
             os.posix_fallocate(file.fileno(), 0, max(1, space.f_bavail * space.f_frsize - SPARE))
 
     def free(self) -> None:

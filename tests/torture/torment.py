@@ -162,9 +162,11 @@ class Torment:
     async def _full(self, turn: Turn) -> None:
         ground, keeper = self._grounds[turn.target], self.keepers[turn.target]
         keeper.forgiving = True
-        await asyncio.to_thread(ground.fill)
-        await asyncio.sleep(turn.seconds)
-        await asyncio.to_thread(ground.free)
+        try:
+            await asyncio.to_thread(ground.fill)
+            await asyncio.sleep(turn.seconds)
+        finally:
+            await asyncio.to_thread(ground.free)
         await asyncio.sleep(RECOVERY)
         keeper.forgiving = False
 

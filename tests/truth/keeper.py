@@ -14,7 +14,7 @@ from typing import Any
 
 from depesha.ports import Clock
 from depesha.schemas.steps import AnyStep
-from depesha.simulators.gateway_process import GatewayProcess
+from depesha.simulators.gateway_process import START_SECONDS, GatewayProcess
 from tests.crash.child import place_order
 
 LOOK = 0.03
@@ -43,6 +43,8 @@ class Keeper:
         self.gateway = gateway
         self.deaths: list[Death] = []
         self.orders = orders
+        self.start_seconds = START_SECONDS
+        """So long a start may take."""
         self.forgiving = False
         """True while it may end by itself: on a full disk it cannot start."""
         self._clock = clock
@@ -81,7 +83,7 @@ class Keeper:
 
     async def _ready(self) -> bool:
         """Wait until it is ready; False where it died before."""
-        ready = asyncio.create_task(self.gateway.ready())
+        ready = asyncio.create_task(self.gateway.ready(self.start_seconds))
         died = asyncio.create_task(self.gateway.wait())
         try:
             await asyncio.wait({ready, died}, return_when=asyncio.FIRST_COMPLETED)
