@@ -8,6 +8,7 @@ from datetime import date, datetime, tzinfo
 from babel.dates import format_date, format_datetime, format_timedelta
 
 from depesha.monitoring.console.access.wording import catalogue, word
+from depesha.monitoring.console.pages.parked import parked_reason
 from depesha.schemas.lifecycle import InboundState
 from depesha.schemas.outbound_lifecycle import OutboundState
 from depesha.schemas.outbound_sentences import name_of, outbound_state_name
@@ -76,6 +77,10 @@ class Teller:
         """Return one of the console's own texts."""
         text = word(key, self.language)
         return text.format_map(facts) if facts else text
+
+    def parked(self, reason: str) -> str:
+        """Return why a task was parked; reasons that are not ours stay as they are."""
+        return parked_reason(self, reason)
 
     def known(self, family: str, code: str) -> str:
         """Return the word for a code; one without words keeps its code."""
