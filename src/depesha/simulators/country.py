@@ -313,6 +313,8 @@ class Country:
 
     async def _settle_people(self) -> None:
         """Let people into the consoles, all gateways at the same time."""
+        if not self._people:
+            return
         given, own = new_password(self._ids), new_password(self._ids)
 
         async def enter(gateway: GatewayProcess, posts: Sequence[Post]) -> tuple[Login, ...]:
