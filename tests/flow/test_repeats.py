@@ -16,7 +16,6 @@ from depesha.schemas.envelope import DocumentReference, RegistrationNumber
 from depesha.schemas.lifecycle import InboundState
 from depesha.schemas.message import holds_of
 from depesha.schemas.verdict import Hold, Rejection
-from tests.support import house as house_module
 from tests.support.house import PDF, House
 
 if TYPE_CHECKING:
@@ -65,9 +64,8 @@ def house(tmp_path: Path) -> House:
 
 
 @pytest.fixture
-def interposed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[House, Interposed]:
-    monkeypatch.setattr(house_module, "MemoryStore", Interposed)
-    house = House(tmp_path)
+def interposed(tmp_path: Path) -> tuple[House, Interposed]:
+    house = House(tmp_path, store=Interposed)
     assert isinstance(house.store, Interposed)
     return house, house.store
 
@@ -183,10 +181,9 @@ class Asked(MemoryStore):
 
 
 async def test_a_new_message_claims_its_identities_and_only_others_are_looked_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(house_module, "MemoryStore", Asked)
-    house = House(tmp_path)
+    house = House(tmp_path, store=Asked)
     assert isinstance(house.store, Asked)
     answer = await house.receive(house.arrival(1))
     assert house.store.looks == 0

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -130,9 +131,9 @@ class Handlers:
         ended = asyncio.get_running_loop().create_future()
         self._running.append(ended)
         try:
-            await self._answer(reader, writer)
-        except ConnectionError:
-            pass  # the scanner under test closes when it has heard enough
+            # The scanner under test closes when it has heard enough.
+            with suppress(ConnectionError):
+                await self._answer(reader, writer)
         finally:
             writer.transport.abort()
             await asyncio.sleep(0)
@@ -247,10 +248,8 @@ def test_an_address_that_cannot_be_one_stops_the_start(addresses: list[str]) -> 
         ClamdScanner(addresses, clock=RealClock())
 
 
-async def test_without_the_program_the_remedy_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("depesha.simulators.scanner._PROGRAMS", ("no-such-program",))
+async def test_without_the_program_the_remedy_is_named(tmp_path: Path) -> None:
+    clamd = PrivateClamd(tmp_path, clock=RealClock(), programs=("no-such-program",))
     with pytest.raises(ConfigurationError) as caught:
-        await PrivateClamd(tmp_path, clock=RealClock()).start()
+        await clamd.start()
     assert "clamav-daemon" in caught.value.remedy

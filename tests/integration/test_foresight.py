@@ -67,11 +67,10 @@ async def test_what_was_foreseen_is_the_verdict_once(
 
 
 async def test_a_silent_scanner_is_not_waited_for_again_and_nothing_is_foreseen(
-    private_clamd: PrivateClamd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    private_clamd: PrivateClamd, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 0.2)
     scanner = await ready(private_clamd, tmp_path)
-    foresight = ClamdForesight(scanner, RealClock())
+    foresight = ClamdForesight(scanner, RealClock(), patience=0.2)
     file = write(tmp_path, pdf(), "good")
     os.kill(private_clamd.pid, signal.SIGSTOP)
     try:

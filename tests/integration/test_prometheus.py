@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,14 +71,12 @@ async def asked(base: str, expression: str, seconds: float = 40) -> list[dict[st
     until = CLOCK.monotonic() + seconds
     async with aiohttp.ClientSession() as session:
         while CLOCK.monotonic() < until:
-            try:
-                url = base + "/api/v1/query"
+            url = base + "/api/v1/query"
+            with suppress(aiohttp.ClientError):  # it may still be starting
                 async with session.get(url, params={"query": expression}) as answer:
                     found: list[dict[str, Any]] = (await answer.json())["data"]["result"]
                     if found:
                         return found
-            except aiohttp.ClientError:
-                pass  # it is still starting
             await CLOCK.sleep(0.2)
     raise AssertionError(f"nothing came of {expression}")
 

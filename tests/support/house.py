@@ -106,8 +106,14 @@ class House:
     """Everything between the networks and the store, put together anew by `boot`."""
 
     def __init__(
-        self, folder: Path, clock: HandClock | None = None, ids: CountingIds | None = None
+        self,
+        folder: Path,
+        clock: HandClock | None = None,
+        ids: CountingIds | None = None,
+        store: type[MemoryStore] = MemoryStore,
     ) -> None:
+        """`store` may watch what goes through it, or put something between two calls."""
+        self._store = store
         self.clock = clock or HandClock(memory.START)
         self.ids = ids or CountingIds()
         self.state = MemoryState()
@@ -124,7 +130,7 @@ class House:
 
     def remember(self) -> None:
         """Take the memory's parts; another house may have the real ones."""
-        self.store: MessageStore = MemoryStore(self.state, self.clock)
+        self.store: MessageStore = self._store(self.state, self.clock)
         self.tasks: TaskQueue = MemoryTasks(self.state, self.clock, self.ids)
         self.journal: Journal = MemoryJournal(self.state, self.clock, memory.SEAL_KEY)
         self.outbound: OutboundStore = MemoryOutbound(self.state, self.clock)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from depesha.adapters.memory.audit import MemoryAudit
 from depesha.adapters.memory.blobs import MemoryBlobs
 from depesha.adapters.memory.journal import MemoryJournal
 from depesha.adapters.memory.notebook import MemoryNotebook
@@ -20,6 +21,7 @@ from depesha.adapters.memory.store import MemoryStore
 from depesha.adapters.memory.system import CountingIds, HandClock
 from depesha.adapters.memory.tasks import MemoryTasks
 from depesha.ports import (
+    Audit,
     BlobStore,
     Clock,
     IdSource,
@@ -75,6 +77,7 @@ class Body:
     blobs: BlobStore
     quarantine: Quarantine
     overview: Overview
+    audit: Audit
     notebook: Notebook
     clock: HandClock
 
@@ -94,6 +97,7 @@ async def body(kind: str, folder: Path) -> AsyncIterator[Body]:
             blobs=blobs,
             quarantine=sealed,
             overview=MemoryOverview(state, clock, quarantine=sealed, networks=NETWORKS),
+            audit=MemoryAudit(state),
             notebook=MemoryNotebook(state),
             clock=clock,
         )
@@ -107,6 +111,7 @@ async def body(kind: str, folder: Path) -> AsyncIterator[Body]:
             blobs=memory.blobs,
             quarantine=memory.quarantine,
             overview=memory.overview,
+            audit=memory.audit,
             notebook=memory.notebook,
             clock=clock,
         )

@@ -32,7 +32,8 @@ _REPLY_BYTES: Final = 4096
 class ClamdForesight:
     """Asks the scanner of `scanner` that is least busy, over its Unix socket."""
 
-    def __init__(self, scanner: ClamdScanner, clock: Clock) -> None:
+    def __init__(self, scanner: ClamdScanner, clock: Clock, patience: float = PATIENCE) -> None:
+        self.patience = patience
         self._scanner = scanner
         self._clock = clock
         self._resting_until = float("-inf")
@@ -77,7 +78,7 @@ class Looking:
     def hand_over(self, address: str, file: Path) -> None:
         """Send the open file with the command (FILDES); raise `OSError`."""
         connection = self._open.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-        connection.settimeout(PATIENCE)
+        connection.settimeout(self._foresight.patience)
         connection.connect(address)
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
         try:

@@ -18,6 +18,7 @@ from depesha import __version__
 from depesha.adapters.keys import load_key_pair, load_or_create_seal_key
 from depesha.adapters.sealed_keys import seal_keys
 from depesha.adapters.system import SystemClock
+from depesha.app.memory import shared
 from depesha.config.secret import secret
 from depesha.errors import ConfigurationError, DepeshaError, EvidenceError
 from depesha.queue.backup import BackupMaker, Origin, Progress
@@ -68,8 +69,7 @@ def postgres_of(settings: Settings) -> str:
 
 def check_there(settings: Settings) -> None:
     """Raise `ConfigurationError` where a command would begin an empty store by looking at it."""
-    sqlite = not settings.store.postgres_env and settings.store.postgres_file is None
-    if sqlite and not (settings.store.folder / FILE_NAME).is_file():
+    if not shared(settings) and not (settings.store.folder / FILE_NAME).is_file():
         raise ConfigurationError(
             f"{settings.store.folder} holds no store", remedy="check [store] folder, or restore one"
         )

@@ -9,23 +9,15 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 from aiohttp import web
 
-from depesha.app.sockets import short_name
-from depesha.errors import (
-    BrokenOffError,
-    ConfigurationError,
-    DepeshaError,
-    ForbiddenError,
-    PeerError,
-    RuleError,
-)
+from depesha.app.sockets import listening, told_by
+from depesha.errors import DepeshaError, ForbiddenError, PeerError, RuleError
 from depesha.monitoring.console.access.door import machine_doer
 
 if TYPE_CHECKING:
@@ -41,48 +33,20 @@ _SECONDS = 120.0
 _CREDENTIALS = struct.Struct("3i")
 
 
-@asynccontextmanager
-async def open_door(doers: Mapping[str, Do], folder: Path) -> AsyncIterator[None]:
-    """Listen on the socket in the store's folder, which must be held by this process.
+def open_door(doers: Mapping[str, Do], folder: Path) -> AbstractAsyncContextManager[None]:
+    """Listen on the socket in `folder`, which must belong to this process.
 
     `doers` by the first word of the acts that are theirs (`reconcile-report`).
     """
-    path = folder / SOCKET
-    path.unlink(missing_ok=True)  # of a process that died; the folder's lock is ours
-    runner = web.AppRunner(_application(doers), access_log=None, handle_signals=False)
-    await runner.setup()
-    end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        with short_name(folder, SOCKET) as name:
-            end.bind(name)
-        path.chmod(0o600)
-        await web.SockSite(runner, end).start()
-        yield
-    except OSError as error:
-        raise ConfigurationError(f"the socket {path} cannot be made: {error.strerror}") from None
-    finally:
-        await runner.cleanup()
-        end.close()
-        path.unlink(missing_ok=True)
+    return listening(_application(doers), folder, SOCKET)
 
 
 async def ask(folder: Path, act: str, facts: dict[str, str]) -> Report | None:
     """Give an order to the running gateway; None where none runs; raises `DepeshaError`."""
-    if not (folder / SOCKET).exists():
+    answer = await told_by(folder, SOCKET, f"{_PATH}{act}", facts, seconds=_SECONDS)
+    if answer is None:
         return None
-    with short_name(folder, SOCKET) as name:
-        timeout = aiohttp.ClientTimeout(total=_SECONDS)
-        connector = aiohttp.UnixConnector(path=name)
-        try:
-            async with (
-                aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-                session.post(f"http://gateway{_PATH}{act}", json=facts) as answer,
-            ):
-                status, told = answer.status, await answer.json()
-        except aiohttp.ClientConnectorError:
-            return None
-        except (aiohttp.ClientError, TimeoutError, ValueError):
-            raise BrokenOffError("the running gateway broke off") from None
+    status, told = answer
     if status != HTTPStatus.OK:
         raise PeerError(told["public"], remedy=told["remedy"])
     report: Report = told

@@ -7,10 +7,9 @@ import json
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from depesha.adapters.system import SystemClock, SystemIds
 from depesha.app import orders
-from depesha.app.backing_up import check_there, seal_key
-from depesha.app.memory import open_store, sockets_of
+from depesha.app.beside import store_beside
+from depesha.app.memory import sockets_of
 from depesha.app.orders import Report
 from depesha.errors import RuleError, WrongStateError
 from depesha.queue.restored import note
@@ -167,17 +166,6 @@ async def ask(settings: Settings, act: str, **facts: str) -> Report:
     asked = await orders.ask(sockets_of(settings), act, facts)
     if asked is not None:
         return asked
-    check_there(settings)
-    clock = SystemClock()
-    memory = await open_store(
-        settings,
-        clock=clock,
-        ids=SystemIds(clock),
-        seal_key=await asyncio.to_thread(seal_key, settings),
-        purpose="keeping",
-    )
-    try:
+    async with store_beside(settings) as (memory, clock):
         made = Reconciling(settings, memory, clock)
         return await made.do(act, facts, orders.this_user())
-    finally:
-        await memory.close()

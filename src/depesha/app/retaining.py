@@ -11,10 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from depesha.adapters.system import SystemClock, SystemIds
 from depesha.app import orders
-from depesha.app.backing_up import check_there, seal_key
-from depesha.app.memory import open_store, sockets_of
+from depesha.app.beside import store_beside
+from depesha.app.memory import sockets_of
 from depesha.app.orders import Report
 from depesha.errors import RuleError, UnknownMessageError
 from depesha.queue.retention import Retention, protocol
@@ -136,21 +135,10 @@ async def ask(settings: Settings, act: str, **facts: str) -> Report:
     asked = await orders.ask(sockets_of(settings), act, facts)
     if asked is not None:
         return asked
-    check_there(settings)
-    clock = SystemClock()
-    memory = await open_store(
-        settings,
-        clock=clock,
-        ids=SystemIds(clock),
-        seal_key=await asyncio.to_thread(seal_key, settings),
-        purpose="keeping",
-    )
-    try:
+    async with store_beside(settings) as (memory, clock):
         made = Retaining(settings, memory, clock)
         await made.tick()
         return await made.do(act, facts, orders.this_user())
-    finally:
-        await memory.close()
 
 
 def _view(act: Act) -> Report:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 from depesha.errors import ConfigurationError, ScannerError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
     from depesha.ports import Clock
@@ -24,7 +25,7 @@ _EICAR_HEX = (
     "58354f2150254041505b345c505a58353428505e2937434329377d2445494341522d5354414e44"
     "4152442d414e544956495255532d544553542d46494c452124482b482a"
 )
-_PROGRAMS = ("clamd", "/usr/sbin/clamd", "/usr/local/sbin/clamd")
+PROGRAMS = ("clamd", "/usr/sbin/clamd", "/usr/local/sbin/clamd")
 _STOP_SECONDS = 10.0
 _STEP_SECONDS = 0.05
 _TAIL = 400
@@ -40,15 +41,18 @@ class PrivateClamd:
         clock: Clock,
         file_megabytes: int = 200,
         start_seconds: float = 30.0,
+        programs: Sequence[str] = PROGRAMS,
     ) -> None:
         """`folder` must be short enough for a socket's address; it is made where absent.
 
-        `file_megabytes` is the largest file it looks at (MaxFileSize, StreamMaxLength).
+        `programs` are tried in order; `file_megabytes` is the largest file it looks at
+        (MaxFileSize, StreamMaxLength).
         """
         self._folder = folder
         self._clock = clock
         self._megabytes = file_megabytes
         self._start_seconds = start_seconds
+        self._programs = tuple(programs)
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -70,7 +74,7 @@ class PrivateClamd:
 
     async def start(self) -> None:
         """Start it and wait until it answers; raise `ConfigurationError` or `ScannerError`."""
-        program = next((found for name in _PROGRAMS if (found := shutil.which(name))), None)
+        program = next((found for name in self._programs if (found := shutil.which(name))), None)
         if program is None:
             raise ConfigurationError(
                 "clamd is not installed", remedy="apt-get install clamav-daemon"

@@ -156,7 +156,7 @@ class Inward:
                 self.agenda.at(freed, partial(self._release, message))
                 self.agenda.at(later(freed, (8, 60)), partial(self.register, message))
             case _:
-                pass  # refused, and that is its end
+                return  # refused, and that is its end
 
     async def register(self, message: MessageId) -> None:
         """Give a number."""
