@@ -36,6 +36,7 @@ _SMALL = {
     "autovacuum": "off",
     "log_min_messages": "fatal",
     "deadlock_timeout": "200ms",
+    "dynamic_shared_memory_type": "mmap",  # in its folder, so that a kill leaves nothing behind
 }
 _TEMPLATE = "depesha_template"
 _MIGRATED = datetime(2026, 3, 2, tzinfo=UTC)
@@ -59,8 +60,13 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
         self._names = count(1)
         self._templated = False
+        self._orders: psycopg.Connection | None = None
         if self._user is not None:
             os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
+        self._make()
+        atexit.register(self.remove)
+
+    def _make(self) -> None:
         self._run(
             _program("initdb"),
             "-D",
@@ -74,7 +80,6 @@ class Server:
             "UTF8",
             "--no-locale",
         )
-        atexit.register(self.remove)
 
     @property
     def _data(self) -> str:
@@ -131,6 +136,7 @@ class Server:
 
     def kill(self) -> None:
         """End every process of the server at once, as a power cut would."""
+        self._hang_up()
         process = self._process
         if process is None:
             return
@@ -146,6 +152,7 @@ class Server:
         self._process = None
 
     def stop(self) -> None:
+        self._hang_up()
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(signal.SIGINT)
@@ -159,16 +166,27 @@ class Server:
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             connection.execute(statement.encode())
 
+    def _order(self, statement: str) -> None:
+        """Carry out a statement about databases; two a test, so over one lasting connection."""
+        if self._orders is None or self._orders.closed:
+            self._orders = psycopg.connect(self.url("postgres"), autocommit=True)
+        self._orders.execute(statement.encode())
+
+    def _hang_up(self) -> None:
+        orders, self._orders = self._orders, None
+        if orders is not None:
+            orders.close()
+
     @contextmanager
     def database(self) -> Iterator[str]:
         """Make a migrated database; yield its address; remove it."""
         name = f"t{next(self._names)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {self._template()} STRATEGY file_copy")
+        self._order(f"CREATE DATABASE {name} TEMPLATE {self._template()} STRATEGY file_copy")
         try:
             yield self.url(name)
         finally:
             if self._process is not None:
-                self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+                self._order(f"DROP DATABASE {name} WITH (FORCE)")
 
     def _template(self) -> str:
         if not self._templated:

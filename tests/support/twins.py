@@ -121,12 +121,17 @@ async def twins(
     body: Body = OBRAZETS,
     acting: tuple[Body, ...] = (IZVOR,),
     settings: Mapping[str, Mapping[str, object]] | None = None,
+    url: str = "",
     **more: Any,
 ) -> AsyncIterator[Twins]:
-    """Start a country where one body has two gateways; `more` goes to `Country`."""
+    """Start a country where one body has two gateways; `more` goes to `Country`.
+
+    `url`: an empty database of a server that keeps its word, instead of a quick one.
+    """
     async with AsyncExitStack() as stack:
-        url = stack.enter_context(quick_server().database())
-        store = sharing(folder / f"gateway-{body.folder}", url, careless=True)
+        careless = not url
+        url = url or stack.enter_context(quick_server().database())
+        store = sharing(folder / f"gateway-{body.folder}", url, careless=careless)
         country = Country(
             folder,
             clock=CLOCK,

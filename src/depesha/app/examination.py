@@ -32,6 +32,7 @@ from depesha.adapters.system import SystemClock, WorkerThreads
 from depesha.app.channel_probes import ChannelProbes
 from depesha.app.networks import check_names, table
 from depesha.app.seos import REGISTER_COPY
+from depesha.app.store_probes import store_probes
 from depesha.app.trust import password
 from depesha.errors import ConfigurationError, DepeshaError
 
@@ -83,7 +84,10 @@ class _Round:
                 ("ports", partial(look.ports, ours=await self._running()), self._addresses()),
                 ("listeners", look.exposure, self._exposed()),
             )
-        ] + self._neighbours()
+        ] + [
+            *await store_probes(settings, self._threads, self._clock),
+            *self._neighbours(),
+        ]
 
     def _neighbours(self) -> list[tuple[str, Probe]]:
         scanner = ClamdScanner(self._settings.scanner.addresses, clock=self._clock)

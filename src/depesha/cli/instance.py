@@ -81,7 +81,7 @@ def serve(*, config: Path) -> None:
 @config_option
 @click.option("--json", "machine", is_flag=True, help="Print JSON.")
 def doctor(*, config: Path, machine: bool) -> int:
-    """Examine keys, clock, scanner, disk, ports and register.
+    """Examine keys, clock, scanner, disk, ports, register, and PostgreSQL where it is used.
 
     Exit status 1 where anything is bad; warnings leave it at 0.
     """

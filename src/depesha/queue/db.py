@@ -25,6 +25,7 @@ from depesha.errors import ConfigurationError, StorageError
 from depesha.queue.lane import Transaction, Watch
 from depesha.queue.migrate import migrate
 from depesha.queue.sqlite_lane import SqliteLane, SqliteTransaction, storage_error
+from depesha.queue.statements import EMPTY_LOG
 
 R = TypeVar("R")
 
@@ -121,6 +122,10 @@ class SqliteDatabase:
         """Return how many callers wait for each connection."""
         lanes = {"writer": self._writer, "reader": self._reader, "viewer": self._viewer}
         return {name: lane.waiting for name, lane in lanes.items()}
+
+    async def scour(self) -> None:
+        """See `Database.scour`: freed pages are overwritten anyway, so only the log is left."""
+        await self._writer.do(lambda transaction: transaction.later(EMPTY_LOG))
 
     async def close(self) -> None:
         """Serve who is waiting, then close. Closing twice is safe."""

@@ -89,6 +89,13 @@ class Database(Protocol):
     def waiting(self) -> dict[str, int]:
         """Return how many callers wait for each connection."""
 
+    async def scour(self) -> None:
+        """Take earlier forms of what was deleted or changed out of the database and its log.
+
+        What PostgreSQL gives free is overwritten later, by others' rows. May take minutes, keeps
+        nobody waiting, is safe to repeat; raises `StorageError`.
+        """
+
     async def close(self) -> None:
         """Serve who is waiting, then close. Closing twice is safe."""
 

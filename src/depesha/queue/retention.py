@@ -97,6 +97,7 @@ class Retention:
             files += len(orphans)
             for name in orphans:
                 await asyncio.to_thread(self._blobs.remove, name)
+        await self._db.scour()
         return Destroyed(count=gone, kept=tuple(kept), files=files)
 
     def _one(
@@ -127,7 +128,6 @@ class Retention:
                 },
             ),
         )
-        transaction.later(sql.EMPTY_LOG)
         return tuple(d for d in sorted({*digests, *named}) if not _needed(transaction, d))
 
 

@@ -5,7 +5,8 @@ Nothing here runs a statement of the store. The url is a secret: it never stands
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -45,6 +46,8 @@ _SESSION = {
     "enable_seqscan": "off",
 }
 
+_PLACES = ("host", "hostaddr", "port")
+"""What an address may name several of, parted by commas."""
 _LOST = ("08", "57P", "25P03", "25006")
 """SQLSTATEs after which a connection is of no use: broken, shut down, idle for too long, and a
 server that may only be read (what used to be the primary)."""
@@ -52,36 +55,92 @@ _AGAIN = frozenset({"40001", "40P01", "55P03"})
 """Serialization failure, deadlock, a lock not got in time: undone, and to be tried again."""
 
 
+_TIMELINE = b"""SELECT (SELECT system_identifier::text FROM pg_control_system()),
+  ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int"""
+"""Which database cluster this is, and how often one of its standbys was promoted, plus one."""
+
+
+class EarlierPrimaryError(psycopg.OperationalError):
+    """Only a server answers that another one has taken over from."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:
-    """Opens connections to one database for one gateway."""
+    """Opens connections to one database for one gateway, never to what used to be its primary."""
 
     url: str
     gateway: str
+    _seen: dict[str, int] = field(default_factory=dict, repr=False)
+    """The latest timeline of each cluster that we were connected to."""
 
-    def open(self, purpose: str) -> psycopg.Connection[Any]:
-        """Return a connection in autocommit; raises `psycopg.Error`, `ConfigurationError`."""
+    def given(self) -> dict[str, Any]:
+        """Return the address in its parts, the password among them; raises as `open` does."""
         try:
-            given = conninfo_to_dict(self.url)
+            return dict(conninfo_to_dict(self.url))
         except psycopg.Error:
             raise ConfigurationError(
                 "the address of the PostgreSQL store cannot be read",
                 remedy="write it as postgresql://user@host:port/database?sslmode=verify-full",
             ) from None
-        merged: dict[str, Any] = {
-            **_NETWORK,
-            "application_name": f"depesha {self.gateway} {purpose}",
-            **given,
-        }
-        connection = psycopg.connect(
-            make_conninfo(**merged), autocommit=True, cursor_factory=psycopg.RawCursor
-        )
+
+    def open(self, purpose: str) -> psycopg.Connection[Any]:
+        """Return a connection in autocommit; raises `psycopg.Error`, `ConfigurationError`.
+
+        Of several servers that may be written to, an earlier primary that came back is passed by.
+        """
+        given = self.given()
+        refused: EarlierPrimaryError | None = None
+        for address in (given, *each_host(given)):
+            try:
+                return self._open(address, purpose)
+            except EarlierPrimaryError as error:
+                refused = error
+            except psycopg.Error:
+                if refused is None:
+                    raise
+        raise refused or EarlierPrimaryError("no server is named")
+
+    def open_one(self, address: dict[str, Any], purpose: str) -> psycopg.Connection[Any]:
+        """Return a connection to one server, whatever it is; for looking only."""
+        return self._connect({**address, "target_session_attrs": "any"}, purpose)
+
+    def _open(self, address: dict[str, Any], purpose: str) -> psycopg.Connection[Any]:
+        connection = self._connect(address, purpose)
         try:
             _set(connection)
+            self._check_timeline(connection)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _connect(self, address: dict[str, Any], purpose: str) -> psycopg.Connection[Any]:
+        merged: dict[str, Any] = {
+            **_NETWORK,
+            "application_name": f"depesha {self.gateway} {purpose}",
+            **address,
+        }
+        return psycopg.connect(
+            make_conninfo(**merged), autocommit=True, cursor_factory=psycopg.RawCursor
+        )
+
+    def _check_timeline(self, connection: psycopg.Connection[Any]) -> None:
+        if connection.info.parameter_status("in_hot_standby") == "on":
+            return  # only where the address asks for one; it cannot be written to
+        row = connection.execute(_TIMELINE).fetchone()
+        cluster, timeline = ("", 0) if row is None else row
+        if timeline < self._seen.get(cluster, 0):
+            raise EarlierPrimaryError("another server has taken over from this one")
+        self._seen[cluster] = timeline
+
+
+def each_host(given: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the address of each server by itself; nothing where only one is named."""
+    named = {name: str(given[name]).split(",") for name in _PLACES if given.get(name)}
+    count = max((len(parts) for parts in named.values()), default=1)
+    for number in range(count if count > 1 else 0):
+        # One port, like one password, holds for all.
+        yield given | {name: parts[min(number, len(parts) - 1)] for name, parts in named.items()}
 
 
 def _set(connection: psycopg.Connection[Any]) -> None:
@@ -113,6 +172,12 @@ def is_passing(error: psycopg.Error) -> bool:
 
 def storage_error(error: psycopg.Error) -> StorageError:
     """Translate a fault of PostgreSQL; its text may hold data and stays out."""
+    if isinstance(error, EarlierPrimaryError):
+        return StorageError(
+            "only a PostgreSQL server answers that another one has taken over from",
+            remedy="shut the earlier primary down; start the promoted server",
+            fault=type(error).__name__,
+        )
     return StorageError(
         "the store could not do its work",
         remedy="look at the PostgreSQL server: is it running, is its disk full",

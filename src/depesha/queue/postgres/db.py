@@ -15,26 +15,45 @@ import psycopg
 
 from depesha.errors import StorageError
 from depesha.queue.lane import Transaction, Watch
-from depesha.queue.postgres.connecting import Connector, storage_error
+from depesha.queue.postgres.connecting import Connector, each_host, storage_error
 from depesha.queue.postgres.lane import PostgresLane, Standing
 from depesha.queue.postgres.migrate import migrate
-from depesha.queue.postgres.server import check_server
+from depesha.queue.postgres.server import NO_STANDBY, check_server, waits_for_standby
 from depesha.queue.postgres.writing import WritingLane
 
 R = TypeVar("R")
+
+HOLDING = (
+    *("messages", "evidence", "outbound", "outbound_submissions", "words", "entries"),
+    *("outbound_attempts", "tasks", "notes", "quarantine"),
+)
+"""Tables with rows of content or names, whose earlier forms stay in dead rows until a vacuum."""
+_UNHURRIED = (b"SET statement_timeout = 0", b"SET vacuum_cost_delay = 2")
 
 
 def _silent(_error: StorageError) -> None:
     """Tell nobody."""
 
 
+class NoStandbyError(StorageError):
+    """Told, not raised: the address names several servers, and commits wait for one alone."""
+
+    code = NO_STANDBY
+
+
 class PostgresDatabase:
     """`Database` on PostgreSQL. Every method may be called from the event loop that opened it."""
 
     def __init__(
-        self, standing: Standing, writer: WritingLane, reader: PostgresLane, viewer: PostgresLane
+        self,
+        connector: Connector,
+        standing: Standing,
+        writer: WritingLane,
+        reader: PostgresLane,
+        viewer: PostgresLane,
     ) -> None:
         """Take what `open` made."""
+        self._connector = connector
         self._standing = standing
         self._writer = writer
         self._reader = reader
@@ -62,12 +81,12 @@ class PostgresDatabase:
         `ConfigurationError` where the server is not fit or a newer version wrote the database,
         `StorageError` where it cannot be reached; nothing is left behind then.
         """
-        await asyncio.to_thread(_prepare, connector, now, careless=careless)
+        await asyncio.to_thread(_prepare, connector, now, trouble, careless=careless)
         standing = Standing()
-        writer = WritingLane(connector, standing, trouble=trouble, watch=watch)
+        writer = WritingLane(connector, standing, trouble=trouble, watch=watch, careless=careless)
         reader = PostgresLane(connector, name="reader", trouble=trouble)
         viewer = PostgresLane(connector, name="viewer", trouble=trouble)
-        return cls(standing, writer, reader, viewer)
+        return cls(connector, standing, writer, reader, viewer)
 
     def stand_as(self, number: int, slot: int) -> None:
         """Write from now on as this gateway, counting in this slot."""
@@ -108,6 +127,10 @@ class PostgresDatabase:
         lanes = {"writer": self._writer, "reader": self._reader, "viewer": self._viewer}
         return {name: lane.waiting for name, lane in lanes.items()}
 
+    async def scour(self) -> None:
+        """See `Database.scour`; on a connection of its own, at a pace that leaves room."""
+        await asyncio.to_thread(_scour, self._connector)
+
     async def close(self) -> None:
         """See `Database.close`."""
         for lane in (self._viewer, self._reader, self._writer):
@@ -119,10 +142,30 @@ class PostgresDatabase:
         await asyncio.to_thread(self._writer.close)
 
 
-def _prepare(connector: Connector, now: datetime, *, careless: bool) -> None:
+def _scour(connector: Connector) -> None:
+    try:
+        with connector.open("scour") as connection:
+            for setting in _UNHURRIED:
+                connection.execute(setting)
+            for table in HOLDING:
+                connection.execute(f"VACUUM {table}".encode(), prepare=False)
+    except psycopg.Error as error:
+        raise storage_error(error) from None
+
+
+def _prepare(
+    connector: Connector,
+    now: datetime,
+    trouble: Callable[[StorageError], None],
+    *,
+    careless: bool,
+) -> None:
     try:
         with connector.open("opening") as connection:
             check_server(connection, careless=careless)
+            several = next(each_host(connector.given()), None) is not None
+            if several and not waits_for_standby(connection):
+                trouble(NoStandbyError("a promoted standby may not know what was answered"))
             migrate(connection, now)
     except psycopg.Error as error:
         raise storage_error(error) from None

@@ -23,6 +23,9 @@ from depesha.queue.tasks import SUSPECT_SECONDS, SUSPICIOUS
 BEAT_SECONDS = 5.0
 DEATH_SECONDS = 30.0
 """Not heard for so long, a gateway is taken for dead."""
+GRACE_BEATS = 3
+"""After a server that was away, as in a fail-over, everybody is silent: so many beats of ours the
+others have time to be heard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +49,17 @@ def join(transaction: Transaction, name: str, now: int, *, alone: bool) -> Joine
     return Joined(number=transaction.last_row(), slot=slot)
 
 
-def beat(transaction: Transaction, number: int, now: int, death_seconds: float) -> bool:
-    """Be heard, and end who is not; False where others have ended us."""
+def was_silent(transaction: Transaction, number: int, death_seconds: float) -> bool:
+    """Tell whether we ourselves were not heard for so long that others might be taken for dead."""
+    return transaction.one(sql.SILENT_OURSELVES, number, round(death_seconds)) is not None
+
+
+def beat(
+    transaction: Transaction, number: int, now: int, death_seconds: float, *, judging: bool = True
+) -> bool:
+    """Be heard, and end who is not, if `judging`; False where others have ended us."""
     heard = transaction.run(sql.HEARD, number) > 0
-    for (silent,) in transaction.all(sql.SILENT, round(death_seconds)):
+    for (silent,) in transaction.all(sql.SILENT, round(death_seconds)) if judging else ():
         transaction.run(sql.END, silent)
     free_tasks(transaction, now)
     transaction.run(sql.FORGET_ENDED)
@@ -86,16 +96,22 @@ class Presence:
         name: str,
         *,
         trouble: Callable[[StorageError], None],
+        joined: Callable[[int], None],
         beat_seconds: float = BEAT_SECONDS,
         death_seconds: float = DEATH_SECONDS,
     ) -> None:
-        """Be called `name`, which no other gateway is."""
+        """Be called `name`, which no other gateway is.
+
+        `joined` is told, in a thread, the number under which we came; it may raise `StorageError`.
+        """
         self._db = db
         self._clock = clock
         self._name = name
         self._trouble = trouble
         self._beat_seconds = beat_seconds
         self._death_seconds = death_seconds
+        self._joined = joined
+        self._grace = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="store-presence", daemon=True)
 
@@ -107,7 +123,12 @@ class Presence:
     def beat(self) -> bool:
         """Be heard once; False where we had been ended and came anew. Blocks."""
         number, now = self._db.standing.number, to_micros(self._clock.now())
-        heard = self._db.write_blocking(lambda t: beat(t, number, now, self._death_seconds))
+        if self._db.read_blocking(lambda t: was_silent(t, number, self._death_seconds)):
+            self._grace = GRACE_BEATS
+        judging, self._grace = self._grace == 0, max(0, self._grace - 1)
+        heard = self._db.write_blocking(
+            lambda t: beat(t, number, now, self._death_seconds, judging=judging)
+        )
         if not heard:
             self._join(alone=False)
         return heard
@@ -127,6 +148,7 @@ class Presence:
         now = to_micros(self._clock.now())
         joined = self._db.write_blocking(lambda t: join(t, self._name, now, alone=alone))
         self._db.stand_as(joined.number, joined.slot)
+        self._joined(joined.number)
 
     def _keep(self) -> None:
         while not self._stop.wait(self._beat_seconds):

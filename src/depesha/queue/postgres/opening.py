@@ -6,9 +6,10 @@ import asyncio
 import os
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from depesha.errors import ConfigurationError
+from depesha.errors import ConfigurationError, StorageError
 from depesha.ports import Checkpoint, Clock, IdSource, Observer
 from depesha.queue.bell import Bell
 from depesha.queue.opening import Memory, Tools, assemble
@@ -22,10 +23,17 @@ from depesha.queue.postgres.gateways import (
     Presence,
 )
 from depesha.queue.postgres.listening import Listener
+from depesha.queue.postgres.marks import leave_mark, strangers
 from depesha.schemas.journal import SealKey
 from depesha.schemas.overview import Promises
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+class ApartError(StorageError):
+    """Told, not raised: a living gateway left no mark in our folder."""
+
+    code = "FOLDER_NOT_SHARED"
 
 
 async def open_postgres(
@@ -85,11 +93,15 @@ async def open_postgres(
             clock,
             gateway,
             trouble=trouble,
+            joined=partial(leave_mark, folder, gateway),
             beat_seconds=beat_seconds,
             death_seconds=death_seconds,
         )
         await asyncio.to_thread(presence.start, alone=alone)
         db.accompanied(presence.stop)
+        living = await db.read(lambda t: t.all(sql.SETTLED))
+        if await asyncio.to_thread(strangers, folder, living):
+            trouble(ApartError("another gateway of this database uses another folder"))
         listener.start()
         return await assemble(db, bell, folder, tools, gateway=gateway, leaders=Leadership(db))
     except BaseException:

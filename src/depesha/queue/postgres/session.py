@@ -104,6 +104,7 @@ class Session:
         self._made = 0
         self._unread = 0
         self._unsure: list[tuple[str, tuple[int, ...]]] = []
+        self._patience: float | None = None
         self._libpq.nonblocking = 1
         self._libpq.enter_pipeline_mode()
 
@@ -123,11 +124,18 @@ class Session:
             self._loads[name] = loads
         return Result(found, loads)
 
-    def simple(self, statement: str) -> str:
-        """Run a statement that has no places and no answer; return what the server did."""
+    def simple(self, statement: str, seconds: float | None = None) -> str:
+        """Run a statement that has no places and no answer; return what the server did.
+
+        Where no word comes for so many seconds the connection is given up (`psycopg.Error`).
+        """
         self._libpq.send_query_params(statement.encode(), None)
         self._unread += 1
-        return (self._read().command_status or b"").decode()
+        self._patience = seconds
+        try:
+            return (self._read().command_status or b"").decode()
+        finally:
+            self._patience = None
 
     def put_simple(self, statement: str) -> None:
         """Send a statement that has no places; a failure is raised by what comes next."""
@@ -184,7 +192,9 @@ class Session:
                 select.select([self._socket], [self._socket], [])
                 self._libpq.consume_input()
             while self._libpq.is_busy():
-                select.select([self._socket], [], [])
+                if not any(select.select([self._socket], [], [], self._patience)):
+                    self._libpq.finish()
+                    raise psycopg.OperationalError("the server gives no answer")
                 self._libpq.consume_input()
             found = self._libpq.get_result()
             if found is not None:

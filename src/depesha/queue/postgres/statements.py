@@ -14,6 +14,8 @@ JOIN = """INSERT INTO gateways (name, slot, started_at, heard_at)
 HEARD = "UPDATE gateways SET heard_at = clock_timestamp() WHERE number = ? AND ended_at IS NULL"
 SILENT = """SELECT number FROM gateways WHERE ended_at IS NULL
   AND heard_at < clock_timestamp() - make_interval(secs => ?) FOR UPDATE SKIP LOCKED"""
+SILENT_OURSELVES = """SELECT 1 FROM gateways WHERE number = ? AND ended_at IS NULL
+  AND heard_at < clock_timestamp() - make_interval(secs => ?)"""
 END = "UPDATE gateways SET ended_at = clock_timestamp() WHERE number = ? AND ended_at IS NULL"
 HELD_BY_ENDED = """SELECT t.id FROM gateways g JOIN tasks t ON t.holder = g.number
   WHERE g.ended_at IS NOT NULL AND t.lease IS NOT NULL AND t.parked_at IS NULL
@@ -27,7 +29,9 @@ FORGET_ENDED = """DELETE FROM gateways g WHERE ended_at < clock_timestamp() - in
   AND NOT EXISTS (SELECT FROM tasks t WHERE t.holder = g.number AND t.lease IS NOT NULL)
   AND NOT EXISTS (SELECT FROM leaders l WHERE l.gateway = g.number)"""
 FORGET_LANES = "DELETE FROM lanes WHERE used_at < clock_timestamp() - interval '30 days'"
-LIVING = "SELECT number, name FROM gateways WHERE ended_at IS NULL ORDER BY number"
+SETTLED = """SELECT number, name FROM gateways WHERE ended_at IS NULL
+  AND started_at < clock_timestamp() - interval '2 seconds' ORDER BY number"""
+"""Those that have had the time to leave their mark in the shared folder."""
 
 LEAD = """INSERT INTO leaders (name, gateway, term) VALUES (?, ?, 1)
   ON CONFLICT (name) DO UPDATE SET gateway = excluded.gateway, term = leaders.term + 1

@@ -17,10 +17,15 @@ from depesha.errors import StorageError, UnsaidError
 from depesha.queue.lane import Ticket, Watch
 from depesha.queue.postgres.connecting import Connector, is_lost, storage_error
 from depesha.queue.postgres.lane import LostError, PostgresLane, Standing, UndoneError
+from depesha.queue.postgres.server import check_server
 from depesha.queue.postgres.transaction import PostgresTransaction
 
+COMMIT_SECONDS = 20.0
+"""A commit that waits longer waits for a standby that is away: then whether the group stands is
+asked for again and again, which is told as trouble, and a gateway can be stopped meanwhile."""
 _STAND_AS = """SELECT set_config('depesha.gateway', $1, false),
   set_config('depesha.slot', $2, false)"""
+_OUR_LANE = "SELECT 1 FROM lanes WHERE lane = $1"
 _NEW_LANE = "INSERT INTO lanes (used_at) VALUES (clock_timestamp()) RETURNING lane"
 _LEAVE_MARK = "UPDATE lanes SET mark = $1, used_at = clock_timestamp() WHERE lane = $2"
 _READ_MARK = "SELECT mark FROM lanes WHERE lane = $1 FOR UPDATE"
@@ -36,9 +41,11 @@ class WritingLane(PostgresLane):
         *,
         trouble: Callable[[StorageError], None],
         watch: Watch | None = None,
+        careless: bool = False,
     ) -> None:
-        """Write as `standing` says at the time."""
+        """Write as `standing` says at the time; `careless` is for `check_server`."""
         self._standing = standing
+        self._careless = careless
         self._stands_as = (-1, -1)
         self._lane = 0
         self._mark = 0
@@ -53,7 +60,10 @@ class WritingLane(PostgresLane):
     def _greet(self, connection: psycopg.Connection[Any]) -> PostgresTransaction:
         self._pid = connection.info.backend_pid
         self._stands_as = (-1, -1)
-        if not self._lane:
+        # It may be another server than before: one that was promoted, with settings of its own.
+        check_server(connection, careless=self._careless)
+        ours = (self._lane,)
+        if not self._lane or connection.execute(_OUR_LANE, ours).fetchone() is None:
             row = connection.execute(_NEW_LANE.encode()).fetchone()
             self._lane = 0 if row is None else row[0]
         return PostgresTransaction(connection, writing=True)
@@ -128,7 +138,7 @@ class WritingLane(PostgresLane):
         if connection is None:
             raise LostError(StorageError("the store is not connected"))
         try:
-            ended = transaction.session.simple("COMMIT")
+            ended = transaction.session.simple("COMMIT", COMMIT_SECONDS)
         except psycopg.Error as error:
             if not is_lost(connection, error):
                 self._judge_all(error, group)
