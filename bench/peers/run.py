@@ -2,7 +2,8 @@
 
 The work: take a signed document over HTTPS, verify it, store it durably, answer with a signed
 receipt. SEOS at ours, AS2 at django-pyas2's. Its scanner is off because it has none; ours is
-measured both ways. It knows both only from outside.
+measured both ways. It knows both only from outside. The bare way (`bench/bare.py`) stands beside
+them: what the parts alone cost that a SEOS message cannot do without, in the libraries we use.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import statistics
 import sys
 import tempfile
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,9 +28,10 @@ from depesha.simulators.gateway_plan import free_ports
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
 GOOD: Final = {"DS_WAIT_REGISTRATION", "processed"}
+NOD: Final = "nod.sock"
 PEER_MOST: Final = 120
 """Messages a second that are made ready for the peer."""
 
@@ -95,12 +98,32 @@ async def compare(sides: list[Side], sender: Bare, options: argparse.Namespace) 
 async def nodding(folder: Path) -> asyncio.subprocess.Process:
     """Start the scanner that nods at everything."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.peers.nodding", str(folder / "nod.sock")),
+        *(sys.executable, "-m", "bench.peers.nodding", str(folder / NOD)),
         stdout=asyncio.subprocess.PIPE,
     )
     if process.stdout is not None:
         await process.stdout.readline()
     return process
+
+
+@asynccontextmanager
+async def bare_way(country: Country, folder: Path, port: int) -> AsyncIterator[Callable[[], float]]:
+    """Start the bare way with the scanner that nods; give its CPU seconds so far."""
+    keys = next(iter(country.gateways.values())).plan.keys
+    await asyncio.to_thread(folder.mkdir)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench.bare", str(folder), "--port", str(port)),
+        *("--clamd", str(folder.parent / NOD), "--trusted", str(keys.trusted)),
+        *("--key", str(keys.key), "--certificate", str(keys.certificate)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        if process.stdout is not None:
+            await process.stdout.readline()
+        yield _cpu_of(process.pid)
+    finally:
+        process.kill()
+        await process.wait()
 
 
 async def run(options: argparse.Namespace) -> None:
@@ -110,24 +133,28 @@ async def run(options: argparse.Namespace) -> None:
         folder = Path(name)
         scanner = await nodding(folder)
         without, _ = GATEWAYS
-        nod = {"scanner": {"addresses": [f"unix:{folder / 'nod.sock'}"]}}
-        (port,) = free_ports(1)
+        nod = {"scanner": {"addresses": [f"unix:{folder / NOD}"]}}
+        port, bare_port = free_ports(2)
         peer = PyAs2(folder / "pyas2", port, options.peer_workers)
         try:
-            async with Country(
-                folder / "country",
-                clock=clock,
-                ids=SystemIds(clock),
-                acting=(),
-                bare=BARE[:1],
-                settings={
-                    "log": {"level": "warning"},
-                    "networks.seos": {"register_refresh_seconds": 600.0},
-                },
-                own_settings={without.folder: nod},
-                say=say,
-            ) as country:
-                await measure(country, folder, peer, port, options)
+            async with (
+                Country(
+                    folder / "country",
+                    clock=clock,
+                    ids=SystemIds(clock),
+                    acting=(),
+                    bare=BARE[:1],
+                    settings={
+                        "log": {"level": "warning"},
+                        "networks.seos": {"register_refresh_seconds": 600.0},
+                    },
+                    own_settings={without.folder: nod},
+                    say=say,
+                ) as country,
+                bare_way(country, folder / "bare", bare_port) as cpu,
+            ):
+                bare = Side("the bare way, scanner off", folder / "requests", bare_port, cpu)
+                await measure(country, bare, peer, port, options)
         finally:
             await peer.stop()
             scanner.kill()
@@ -135,24 +162,25 @@ async def run(options: argparse.Namespace) -> None:
 
 
 async def measure(
-    country: Country, folder: Path, peer: PyAs2, port: int, options: argparse.Namespace
+    country: Country, bare: Side, peer: PyAs2, port: int, options: argparse.Namespace
 ) -> None:
-    """Make the calls ready and compare."""
+    """Make the calls ready and compare; the bare way takes what the first gateway was sent."""
     sender = next(iter(country.bare.values()))
     long = options.seconds * options.rounds + 1.5
-    sides = []
+    sides: list[Side] = []
     for gateway, name in zip(
         country.gateways.values(), ("Depesha, scanner off", "Depesha, clamd on"), strict=True
     ):
         count = int(options.most * long) + 200
         say(f"signing {count} requests for {name}")
-        path = folder / f"requests-{gateway.plan.partners_port}"
+        path = bare.requests.with_suffix(".more") if sides else bare.requests
         await asyncio.to_thread(
             messages.write_many,
             *(path, count, sender.body.party, gateway.plan.party, sender.identity, options.size),
         )
         cpu = _cpu_of(gateway.pid)
         sides.append(Side(name, path, gateway.plan.partners_port, cpu))
+    sides.append(bare)
     await peer.start(sender.identity, int(PEER_MOST * long) + 100, options.size)
     sides.append(Side("django-pyas2", peer.requests, port, peer.cpu_seconds))
     await compare(sides, sender, options)

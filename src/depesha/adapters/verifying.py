@@ -17,6 +17,7 @@ import pybase64
 import xmlsec
 from cryptography.hazmat.primitives import serialization
 
+from depesha.adapters import signature_plain as plain
 from depesha.adapters.certificates import Certificate
 from depesha.adapters.signature_form import Form, FormError, inspect
 from depesha.adapters.trust import CertificateJudge
@@ -78,11 +79,11 @@ class XmlVerifier:
             unreadable = finding(Rejection.SIGNATURE_STRUCTURE, rule="certificate-unreadable")
             return SignatureFacts(finding=unreadable, algorithm=form.algorithm)
         verdict = self._judge.judge(certificate, expected, at)
-        if verdict is None or not isinstance(verdict.reason, Rejection):
-            if _holds(form, key):
-                document.root.remove(form.element)
-            else:
-                verdict = finding(Rejection.SIGNATURE_INVALID, algorithm=form.algorithm)
+        refused = verdict is not None and isinstance(verdict.reason, Rejection)
+        if not refused and not (
+            plain.holds(document, form, certificate.key) or _held(document, form, key)
+        ):
+            verdict = finding(Rejection.SIGNATURE_INVALID, algorithm=form.algorithm)
         return _facts(form, certificate, verdict)
 
     def _certificate(self, text: str) -> tuple[Certificate, xmlsec.Key]:
@@ -113,6 +114,14 @@ def _key(certificate: Certificate) -> xmlsec.Key:
         return xmlsec.Key.from_memory(pem, xmlsec.constants.KeyDataFormatPem)
     except xmlsec.Error as error:
         raise WireError("a certificate's key cannot be used") from error
+
+
+def _held(document: Document, form: Form, key: xmlsec.Key) -> bool:
+    """Take the signature out of the tree if it holds; tell whether."""
+    if not _holds(form, key):
+        return False
+    document.root.remove(form.element)
+    return True
 
 
 def _holds(form: Form, key: xmlsec.Key) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol, cast
 
@@ -50,6 +50,8 @@ class Document:
     """A parsed document; the tree is the very one that is verified and then read."""
 
     root: etree._Element
+    small: bool = field(default=False, kw_only=True)
+    """Parsed from at most `SMALL` bytes, and its tags alone prove the caps: the usual message."""
 
 
 def _parser() -> etree.XMLParser:
@@ -82,7 +84,7 @@ def parse(source: bytes | Path) -> Document:
             root = etree.fromstring(source, _parser())
             if _plainly_small(source):
                 _judge_type(root)
-                return Document(root)
+                return Document(root, small=len(source) <= SMALL)
         else:
             with source.open("rb") as file:
                 _gate(iter(lambda: file.read(SLICE), b""), source.stat().st_size)
