@@ -88,6 +88,10 @@ class Callers:
             thread.join()
         return time.perf_counter() - started
 
+    def told(self) -> dict[str, int]:
+        """What else there is to say."""
+        return {}
+
     def _guarded(self, number: int) -> None:
         try:
             self._call(number)
@@ -129,7 +133,7 @@ def _word(answer: bytes) -> str:
     return answer.split(b"\r\n", 1)[0].decode("latin-1")
 
 
-def main() -> None:
+def main(kind: type[Callers] = Callers) -> None:
     """Read the arguments, call, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("requests", type=Path)
@@ -145,7 +149,7 @@ def main() -> None:
     context = ssl.create_default_context(cafile=str(options.trusted))
     context.load_cert_chain(options.certificate, options.key)
     requests = list(read_many(options.requests))[options.skip :]
-    callers = Callers(iter(requests), options.port, context)
+    callers = kind(iter(requests), options.port, context)
     callers.rate = options.rate
     wall = callers.run(options.callers, options.seconds)
     result = {
@@ -153,6 +157,7 @@ def main() -> None:
         "seconds": callers.seconds,
         "statuses": callers.statuses,
         "answered": callers.answered,
+        **callers.told(),
     }
     json.dump(result, sys.stdout)
 

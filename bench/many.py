@@ -1,16 +1,19 @@
 """Callers far past capacity, and long running: graceful, fair, bounded, without a slope.
 
-All callers connect first and then call without pause. Nobody may see an error, nobody may starve,
-and the gateway's memory may not follow their number.
+All callers begin at once and call without pause, and keep their connections while they may. Nobody
+may see an error, nobody may starve, and the gateway's memory may not follow their number.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
 import statistics
+import sys
 from typing import TYPE_CHECKING
 
 from bench.inbound import MB, Bench, Result, stand
-from bench.processes import forget_peak, memory, say
+from bench.processes import cpu_seconds, forget_peak, memory, say
 
 if TYPE_CHECKING:
     import argparse
@@ -26,17 +29,37 @@ WARM = 2
 
 async def callers(options: argparse.Namespace) -> None:
     """So many callers at once, one number after the other; and how alike they were served."""
-    async with stand(options) as bench:
-        await bench.heap(int(options.most * SECONDS * len(options.many)) + sum(options.many), SIZE)
-        await bench.call(bare=False, seconds=1.5, callers=16)
-        for number in options.many:
+    for number in options.many:
+        # A stand for each: memory that an earlier crowd has left behind would hide the growth.
+        async with stand(options) as bench:
+            await bench.heap(int(options.most * SECONDS) + number, SIZE)
+            await bench.call(bare=False, seconds=1.5, callers=16)
             pid = bench.gateway.pid
             forget_peak(pid)
-            before = memory(pid, "VmRSS")
-            result = await bench.call(bare=False, seconds=SECONDS, callers=number)
+            before, used = memory(pid, "VmRSS"), cpu_seconds(pid)
+            result, made = await _crowd(bench, number)
             growth = memory(pid, "VmHWM") - before
+            cpu = (cpu_seconds(pid) - used) * 1000 / max(1, len(result.seconds))
             print(f"{number:5} callers {result.line()}")
             print(f"      {served(result)}; peak memory grew by {growth / MB:.0f} MB")
+            print(f"      {made['connected']} connections, {made['stale']} found closed; ", end="")
+            print(f"{cpu:.1f} ms of CPU a message")
+
+
+async def _crowd(bench: Bench, number: int) -> tuple[Result, dict[str, int]]:
+    """Let them call as HTTP clients do, from a process of their own."""
+    keys = bench._sender.keys  # noqa: SLF001 -- of the same bench
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench.crowd", str(bench.requests), "--seconds", str(SECONDS)),
+        *("--port", str(bench.gateway.plan.partners_port), "--callers", str(number)),
+        *("--skip", str(bench._used)),  # noqa: SLF001 -- of the same bench
+        *("--certificate", str(keys.certificate), "--key", str(keys.key)),
+        *("--trusted", str(keys.trusted)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+    raw = json.loads(out)
+    return Result(raw["wall"], raw["seconds"], raw["statuses"], raw["answered"]), raw
 
 
 def served(result: Result) -> str:

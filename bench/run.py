@@ -7,13 +7,24 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from bench import console, growth, inbound, isds_big, isds_box, many, outbound, steps, stores
+from bench import (
+    console,
+    growth,
+    inbound,
+    isds_big,
+    isds_box,
+    large,
+    many,
+    outbound,
+    steps,
+    stores,
+)
 from bench.peers import run as peers
 from bench.processes import machine
 from depesha.adapters.system import SystemClock
 
 SMALL, USUAL, LARGE = 2_000, 100_000, 5_000_000
-PARTS = ("in", "out", "many", "growth", "soak", "isds", "peers", "store", "console")
+PARTS = ("in", "out", "large", "many", "growth", "soak", "isds", "peers", "store", "console")
 
 
 async def run(options: argparse.Namespace) -> None:
@@ -25,9 +36,7 @@ async def run(options: argparse.Namespace) -> None:
         print()
         with tempfile.TemporaryDirectory(prefix="depesha-bench-") as name:
             await outbound.measure(Path(name), options)
-    if options.only in {None, "many"}:
-        print()
-        await many.callers(options)
+    await much(options)
     if options.only in {None, "growth"}:
         print()
         await growth.run(options)
@@ -45,6 +54,16 @@ async def run(options: argparse.Namespace) -> None:
     if options.only in {None, "peers"}:
         print()
         await peers.run(options)
+
+
+async def much(options: argparse.Namespace) -> None:
+    """Large messages, and many callers."""
+    if options.only in {None, "large"}:
+        print()
+        await large.run(options)
+    if options.only in {None, "many"}:
+        print()
+        await many.callers(options)
 
 
 async def isds(options: argparse.Namespace) -> None:

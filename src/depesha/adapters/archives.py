@@ -11,10 +11,11 @@ import io
 import tarfile
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from depesha.adapters import compound
 from depesha.adapters.filetypes import HEAD, detect
+from depesha.adapters.mapped import Pages
 from depesha.adapters.zips import UnreadableArchiveError, UnsafeArchiveError, Zip
 from depesha.schemas import mediatypes as mt
 from depesha.schemas.facts import ArchiveFacts
@@ -150,7 +151,7 @@ def _open(data: Bytes, kind: str, seen: Look, level: int, nesting: int) -> str:
         return _through_gzip(data, seen, level, nesting)
     if kind == mt.TAR:
         _deepen(seen, level)
-        _through_tar(io.BytesIO(data), seen, level, nesting)
+        _through_tar(Pages(data), seen, level, nesting)
         return kind
     archive = Zip(data, seen.limits.archive_members)
     finer = zip_kind(archive)
@@ -210,8 +211,8 @@ def _inside(content: bytes, kind: str, name: str, seen: Look, level: int, nestin
     return _open(content, kind, seen, level + 1, nesting + 1)
 
 
-def _through_tar(file: IO[bytes], seen: Look, level: int, nesting: int) -> None:
-    with tarfile.open(fileobj=file, mode="r:") as tar:
+def _through_tar(file: Pages | IO[bytes], seen: Look, level: int, nesting: int) -> None:
+    with tarfile.open(fileobj=cast("IO[bytes]", file), mode="r:") as tar:
         for info in tar:
             seen.count(1)
             parts = info.name.replace("\\", "/").split("/")
@@ -240,7 +241,7 @@ def _through_gzip(data: Bytes, seen: Look, level: int, nesting: int) -> str:
         size += len(piece)
         seen.grow(len(piece))
         seen.ratio(size, len(data))
-        if len(kept) <= _NESTED_BYTES:
+        if len(kept) <= (_NESTED_BYTES if not kind or kind in _OPENED else HEAD):
             kept += piece
         if not kind and len(kept) >= HEAD:
             kind = detect(bytes(kept[:HEAD]), "")

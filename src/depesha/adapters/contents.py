@@ -1,6 +1,6 @@
 """Finds out what an attached file really is (`ports.ContentInspector`). Only looks, never judges.
 
-Called from worker threads; reads a file once, by mapping large ones instead of loading them.
+Called from worker threads; maps large files instead of loading them, and never holds one whole.
 Whatever a file does wrong is said in its facts: nothing here raises for bad bytes.
 """
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from depesha.adapters import archives, compound, documents, filesignatures
 from depesha.adapters.filetypes import HEAD, detect
+from depesha.adapters.mapped import Mapped
 from depesha.adapters.names import safe_name
 from depesha.adapters.zips import is_hidden_in
 from depesha.schemas import mediatypes as mt
@@ -44,7 +45,7 @@ class Inspector:
         try:
             return self._inspect(attachment, data)
         finally:
-            if isinstance(data, mmap.mmap):
+            if isinstance(data, Mapped):
                 data.close()
 
     def _inspect(self, attachment: Attachment, data: Bytes) -> ContentFacts:
@@ -106,7 +107,7 @@ def _load(content: BinaryIO) -> Bytes:
     content.seek(0)
     if size >= _MAPPED_FROM:
         try:
-            return mmap.mmap(content.fileno(), 0, access=mmap.ACCESS_READ)
+            return Mapped(content.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError):  # io.UnsupportedOperation among them: no real file
             content.seek(0)
     return content.read()

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from depesha.adapters.filetypes import OLE_MAGIC
+from depesha.adapters.mapped import matches
 
 if TYPE_CHECKING:
     from depesha.adapters.zips import Bytes
@@ -30,7 +31,7 @@ _PROGRAMS = (
 
 def pdf_encrypted(data: Bytes) -> bool:
     """Tell whether a PDF asks for a password (its trailer is never compressed itself)."""
-    return data.find(b"/Encrypt") >= 0 and _ENCRYPT.search(data) is not None
+    return any(True for _ in matches(_ENCRYPT, b"/Encrypt", data))
 
 
 def rtf_programs(data: Bytes) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pybase64
 from asn1crypto import cms, pem, x509
 
+from depesha.adapters.mapped import matches
 from depesha.errors import WireError
 from depesha.schemas import mediatypes as mt
 from depesha.schemas import xml
@@ -39,10 +40,8 @@ _SMIME = re.compile(rb"application/(?:x-)?pkcs7-(?:signature|mime)", re.IGNORECA
 
 def in_pdf(data: Bytes) -> tuple[FileSignature, ...]:
     """Return the signatures of a PDF: the hole of each ByteRange holds a CMS in hex."""
-    if data.find(b"/ByteRange") < 0:
-        return ()
     found = []
-    for match in _BYTE_RANGE.finditer(data):
+    for match in matches(_BYTE_RANGE, b"/ByteRange", data):
         first, length, second, _ = (int(number) for number in match.groups())
         hole = data[first + length : second] if second - first - length < _CMS_BYTES else b""
         found.append(_pdf_signature(hole))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+from contextlib import AsyncExitStack, suppress
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
-from depesha.errors import ConfigurationError
+from depesha.errors import ConfigurationError, StorageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from depesha.config import Settings
     from depesha.ports import Checkpoint, Clock
 
+_PAUSES = (0.5, 1.0, 2.0, 4.0, 5.0)
+"""Seconds between two looks for a database that is away; the last one again and again."""
 _YOUNG = 5_000
 """Objects made and not yet gone before the collector looks: some twenty messages."""
 
@@ -23,16 +27,38 @@ _YOUNG = 5_000
 async def serve(
     settings: Settings, checkpoint: Checkpoint | None = None, clock: Clock | None = None
 ) -> None:
-    """Run one gateway until SIGTERM or SIGINT; raises `DepeshaError` where it cannot start."""
+    """Run one gateway until SIGTERM or SIGINT; raises `DepeshaError` where it cannot start.
+
+    A start that finds PostgreSQL away waits for it: both may be starting at the same time.
+    """
     from depesha.app.gateway import Gateway  # noqa: PLC0415 - half a second other commands spare
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with Gateway(settings, checkpoint, clock) as gateway:
-        _spare_collecting()
-        await gateway.run(stop)
+    async with AsyncExitStack() as stack:
+        for pause in chain(_PAUSES, repeat(_PAUSES[-1])):
+            made = Gateway(settings, checkpoint, clock)
+            try:
+                gateway = await stack.enter_async_context(made)
+            except StorageError as error:
+                if not made.waits_for_store:
+                    raise
+                made.report(error)
+                if await _stopped(stop, pause):
+                    return
+            else:
+                _spare_collecting()
+                await gateway.run(stop)
+                return
+
+
+async def _stopped(stop: asyncio.Event, seconds: float) -> bool:
+    """Wait so long at most; tell whether we are to end."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+    return stop.is_set()
 
 
 def _spare_collecting() -> None:

@@ -63,6 +63,7 @@ from depesha.schemas import outbound_sentences, sentences
 if TYPE_CHECKING:
     from depesha.adapters.registry.webhooks import WebhookSender
     from depesha.config import Settings
+    from depesha.errors import StorageError
     from depesha.ports import Checkpoint, Clock, Numbers
 
 WORKERS = 8
@@ -92,6 +93,15 @@ class Gateway:
         self._metrics = Metrics(__version__)
         self._logger = configure(sys.stderr, settings.log.level, settings.log.format)
         self._observer = RingingObserver(LiveObserver(self._logger, self._metrics), self._bell)
+
+    @property
+    def waits_for_store(self) -> bool:
+        """Tell whether the store is a server, which may be away for a while and come back."""
+        return shared(self._settings)
+
+    def report(self, error: StorageError) -> None:
+        """Write down that a start had to wait for the store."""
+        self._observer.trouble("store.start", error.code)
 
     async def __aenter__(self) -> Self:
         """Open everything but the listeners; raises `DepeshaError` with nothing left open."""
@@ -313,7 +323,8 @@ class Gateway:
             )
             if seos is not None:
                 door = seos.channel.application(self._inbound)
-                await listeners.open(door, listen.partners, listeners.partners_tls())
+                most = listen.partners_connections
+                await listeners.open(door, listen.partners, listeners.partners_tls(), most)
             self._logger.info("gateway is open", version=__version__)
             await service.run(stop)
         finally:

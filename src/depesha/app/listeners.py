@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from depesha.app.door import Door, Guest
 from depesha.app.trust import password
 from depesha.errors import ConfigurationError
 
@@ -23,6 +24,9 @@ LINGER_SECONDS = 2.0
 BACKLOG = 2048
 """Callers that may wait for a place: past capacity they queue in the kernel, not in our memory."""
 
+MOST = 1_000
+"""Connections of a listener at once where no setting says otherwise: a machine of ours calls."""
+
 READ_BYTES = 32 * 1024
 """Of a body that nobody reads yet, about so much is taken from the wire: a thousand callers who
 wait for a place shall cost little memory."""
@@ -30,7 +34,7 @@ sslproto.SSLProtocol.max_size = 2 * READ_BYTES
 """Each connection with TLS has one such buffer; the library's 256 KiB fill with whole messages."""
 
 
-class Connection(web.RequestHandler):
+class Connection(Guest):
     """One connection as the library handles it, but a broken request is not repeated to anybody."""
 
     __slots__ = ()
@@ -58,56 +62,56 @@ class Listeners:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._open: list[tuple[web.AppRunner, asyncio.Server]] = []
+        self._open: list[tuple[web.AppRunner, Door]] = []
 
     async def open(
-        self, application: web.Application, address: Address, tls: ssl.SSLContext | None
+        self,
+        application: web.Application,
+        address: Address,
+        tls: ssl.SSLContext | None,
+        most: int = MOST,
     ) -> None:
-        """Open one; raises `ConfigurationError` where the address is taken."""
+        """Open one for `most` connections at once; raises `ConfigurationError` for a taken address.
+
+        Further callers wait at the door (`app/door.py`).
+        """
         runner = web.AppRunner(
             application, access_log=None, handle_signals=False, shutdown_timeout=CLOSE_SECONDS
         )
+        door = Door(lambda: self._connection(runner), tls, most)
+        application.on_response_prepare.append(door.tell)
         await runner.setup()
         try:
-            server = await self._listen(runner, address, tls)
+            await _listen(door, address)
         except OSError as error:
             await runner.cleanup()
             raise ConfigurationError(
                 f"the address {address} cannot be listened on: {error.strerror}",
                 remedy="another program, or another gateway, may hold it",
             ) from None
-        self._open.append((runner, server))
+        self._open.append((runner, door))
 
-    async def _listen(
-        self, runner: web.AppRunner, address: Address, tls: ssl.SSLContext | None
-    ) -> asyncio.Server:
-        loop = asyncio.get_running_loop()
+    def _connection(self, runner: web.AppRunner) -> Connection:
         manager = runner.server
         if manager is None:
             raise RuntimeError("the runner is not set up")
-
-        def connection() -> Connection:
-            return Connection(
-                manager,
-                loop=loop,
-                access_log=None,  # type: ignore[arg-type]  # None means none, as for the runner
-                # Without it whoever sends half a head, or none, holds a connection for an hour.
-                keepalive_timeout=self._settings.listen.idle_seconds,
-                lingering_time=LINGER_SECONDS,
-                # No caller has a reason to pack, and a bomb must not be unpacked to be refused.
-                auto_decompress=False,
-                read_bufsize=READ_BYTES,
-            )
-
-        return await loop.create_server(
-            connection, address.host, address.port, ssl=tls, backlog=BACKLOG
+        return Connection(
+            manager,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]  # None means none, as for the runner
+            # Without it whoever sends half a head, or none, holds a connection for an hour.
+            keepalive_timeout=self._settings.listen.idle_seconds,
+            lingering_time=LINGER_SECONDS,
+            # No caller has a reason to pack, and a bomb must not be unpacked to be refused.
+            auto_decompress=False,
+            read_bufsize=READ_BYTES,
         )
 
     async def close(self) -> None:
         """Take no new callers, let answers under way go out. Closing twice is safe."""
         while self._open:
-            runner, server = self._open.pop()
-            server.close()
+            runner, door = self._open.pop()
+            door.close()
             await runner.cleanup()
 
     def partners_tls(self) -> ssl.SSLContext:
@@ -128,3 +132,17 @@ class Listeners:
             listen.certificate or keys.certificate, listen.key or keys.key, password(self._settings)
         )
         return context
+
+
+async def _listen(door: Door, address: Address) -> None:
+    """Bind every address that the name has, and open the door on them; raises `OSError`."""
+    server = await asyncio.get_running_loop().create_server(
+        asyncio.Protocol, address.host, address.port, start_serving=False
+    )
+    # The server is used for binding alone: it would accept whoever comes.
+    for bound in server.sockets:
+        listening = bound.dup()
+        listening.listen(BACKLOG)
+        listening.settimeout(0)
+        door.open(listening)
+    server.close()

@@ -21,6 +21,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    PositiveInt,
     model_validator,
 )
 from pydantic_core import core_schema
@@ -149,6 +150,9 @@ class Listen(Section):
     strangers away from it; passwords then travel in clear to whoever stands in between."""
     idle_seconds: Seconds = 75.0
     """Longest wait for a whole request head, and between two requests of one connection."""
+    partners_connections: PositiveInt = 256
+    """Connections of partners at once, some 0.3 MB each; further callers wait in the kernel's
+    queue for their turn. More than the networks' `concurrency`, or places for calls stay empty."""
     certificate: Rooted | None = None
     """Server certificate where it is not the one that signs."""
     key: Rooted | None = None

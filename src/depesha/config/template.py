@@ -45,6 +45,7 @@ trusted = {trusted}
 # operators_tls = false
 # operators_plain = false                  # true: without TLS beyond this machine, on purpose
 # idle_seconds = 75.0                      # longest wait for a request's head on a connection
+# partners_connections = 256               # partners connected at once; others wait their turn
 # certificate = "keys/tls.crt"             # default: the certificate of [keys]
 # key = "keys/tls.key"                     # default: the key of [keys]
 

@@ -8,7 +8,8 @@ For a document that travels as a string inside another one, and for files inside
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, NoReturn, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NoReturn, cast, overload
 
 from lxml import etree
 
@@ -26,7 +27,7 @@ from depesha.schemas.xml import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
 PIECE: Final = 256 * 1024
@@ -34,6 +35,8 @@ PIECE: Final = 256 * 1024
 NODE: Final = 8 * 1024 * 1024
 """Characters of one text node after `divide`: canonical XML copies each node twice."""
 _PART: Final = "depesha-part"
+_FEW: Final = 3
+"""Text nodes up to which an element has no long text: both are made at once."""
 
 
 class _TextBelow:
@@ -187,14 +190,42 @@ def serialise_large(element: etree._Element) -> bytes:
     return written.getvalue()
 
 
-def texts(element: etree._Element) -> list[str]:
-    """Return the text nodes of an element that may hold nothing else.
+def texts(element: etree._Element) -> Sequence[str]:
+    """Return the text nodes of an element that may hold nothing else, each made when it is read.
 
     Raises `WireError` where elements stand inside, as `xml.text` does.
     """
     if len(element):
         raise WireError("an element holds elements where text alone may stand")
-    return cast("list[str]", _text_nodes(element))
+    count = int(cast("float", _count(element)))
+    return cast("list[str]", _text_nodes(element)) if count < _FEW else _Nodes(element, count)
+
+
+class _Nodes(Sequence[str]):
+    """The text nodes of an element; none is kept, so that a long text is not there twice."""
+
+    def __init__(self, element: etree._Element, count: int) -> None:
+        self._element = element
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        """Return one of them, or some."""
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(self._count))]
+        if not -self._count <= index < self._count:
+            raise IndexError(index)
+        return cast("list[str]", _node(self._element, n=index % self._count + 1))[0]
 
 
 _text_nodes = etree.XPath("text()", smart_strings=False)
+_count = etree.XPath("count(text())")
+_node = etree.XPath("text()[$n]", smart_strings=False)

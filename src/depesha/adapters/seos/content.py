@@ -34,7 +34,8 @@ class Decoder:
     @property
     def small(self) -> bool:
         """True where the whole content may be held in memory."""
-        return sum(len(text) for text in self._texts) <= PIECE
+        length = 0
+        return all((length := length + len(text)) <= PIECE for text in self._texts)
 
     def whole(self) -> bytes:
         """Return the content; raise `WireError` where it is not base64."""

@@ -10,21 +10,20 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from depesha.adapters.seos import soap
 from depesha.adapters.seos.attachments import Enclosures
 from depesha.adapters.seos.content import Decoder
 from depesha.adapters.seos.mapping import NETWORK, Header, Mapper, sender_guid
 from depesha.errors import StorageError, WireError
-from depesha.schemas import xml
+from depesha.schemas import xml, xmllarge
 from depesha.schemas.answer import ErrorNotice, Inquiry, StatusNotice
 from depesha.schemas.facts import Arrival, SignatureFacts
 from depesha.schemas.ids import Digest
 from depesha.schemas.steps import Step
 from depesha.schemas.verdict import Finding, Hold, Rejection, finding
 from depesha.schemas.wire.seos import MESSAGING, Form, schema
-from depesha.schemas.xmlstream import divide
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,6 +38,9 @@ if TYPE_CHECKING:
     )
     from depesha.schemas.ids import SerialNumber
     from depesha.schemas.policy import Limits
+
+_LONG: Final = (f"{{{MESSAGING}}}AttBody",)
+"""Elements whose text may be long."""
 
 Heard = Arrival | Inquiry | StatusNotice | ErrorNotice
 """One of the four things a partner can say; what cannot be read counts as an arrival."""
@@ -121,7 +123,8 @@ class SeosReader:
 
     def extract(self, original: Path, index: int, into: BinaryIO) -> None:
         """Write the decoded content of attachment `index` (from 1); raise `WireError`."""
-        parts = Mapper(xml.parse(original).root).attachments()
+        document = xmllarge.parse(original, _LONG, _digest(original), self._blobs.spool)
+        parts = Mapper(document.root).attachments()
         if not 1 <= index <= len(parts):
             raise WireError("the message has no such attachment")
         into.writelines(Decoder(parts[index - 1].body).pieces())
@@ -136,10 +139,7 @@ class SeosReader:
         """The border: behind it anything may go wrong, before it nothing may."""
         stage = Rejection.NOT_XML
         try:
-            document = xml.parse(source)
-            if isinstance(source, Path):
-                for body in document.root.iter(f"{{{MESSAGING}}}AttBody"):
-                    divide(body)
+            document = self._parse(source, original.digest)
             stage = Rejection.NOT_THE_SCHEMA
             return self._understand(document, original, late=late)
         except WireError as error:
@@ -150,6 +150,17 @@ class SeosReader:
             self._observer.trouble("seos.reader", type(error).__name__)
             return _unreadable(original, finding(Hold.CHECK_FAILED_TO_RUN, check="reader"))
 
+    def _parse(self, source: bytes | Path, digest: Digest) -> xml.Document:
+        if isinstance(source, bytes):
+            return xml.parse(source)
+        return xmllarge.parse(source, _LONG, digest, self._blobs.spool)
+
+    def _deviations(self, document: xml.Document) -> tuple[str, ...]:
+        if not isinstance(document, xmllarge.Laid):
+            return self._schema.deviations(document)
+        with xmllarge.emptied(document, _LONG):  # this form takes any text there
+            return self._schema.deviations(document)
+
     def _understand(self, document: xml.Document, original: _Original, *, late: bool) -> Heard:
         # A document without a readable sender has nobody to be verified against.
         signature = self._judge_signature(document, original.received_at, late=late)
@@ -157,7 +168,7 @@ class SeosReader:
         header = mapper.header()
         if header.kind != "request":
             return _word(mapper, header, original, signature)
-        deviations = self._schema.deviations(document)
+        deviations = self._deviations(document)
         believed = signature.finding is None or isinstance(signature.finding.reason, Hold)
         taken = self._enclosures.take(mapper.attachments(), keep=believed)
         envelope = mapper.envelope(header, taken.attachments)
