@@ -168,6 +168,8 @@ class Torment:
         finally:
             await asyncio.to_thread(ground.free)
         await asyncio.sleep(RECOVERY)
+        # One that began while the disk was full may find that out late, on a busy machine.
+        await keeper.up()
         keeper.forgiving = False
 
     async def _sluggish(self, turn: Turn) -> None:

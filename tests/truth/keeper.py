@@ -102,7 +102,7 @@ class Keeper:
 
     async def up(self) -> None:
         """Wait until the gateway is ready."""
-        until = self._clock.monotonic() + PATIENCE
+        until = self._clock.monotonic() + max(PATIENCE, self.start_seconds)
         while not self._up.is_set():
             self.judge()
             if self._clock.monotonic() > until:
