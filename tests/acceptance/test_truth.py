@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from depesha.schemas.steps import OutboundStep
@@ -15,6 +16,8 @@ from tests.truth.case import Case
 from tests.truth.death_cases import ISDS_ROADS, ROADS, killed
 from tests.truth.stand import Stand
 from tests.truth.table import Row
+
+pytestmark = pytest.mark.slow
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,11 +26,17 @@ _GROUPED = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(
 _SUFFIXES = ("_bucket", "_count", "_sum")
 
 
+@lru_cache(maxsize=1)
+def groups() -> tuple[dict[str, Any], ...]:
+    """Return the groups of both files in their order; they are shared, so not to be changed."""
+    texts = (file.read_text(encoding="utf-8") for file in RULES)
+    return tuple(group for text in texts for group in yaml.safe_load(text)["groups"])
+
+
 def rules() -> Iterator[dict[str, Any]]:
     """Yield every rule of both files."""
-    for file in RULES:
-        for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]:
-            yield from group["rules"]
+    for group in groups():
+        yield from group["rules"]
 
 
 def alerts() -> dict[str, dict[str, Any]]:
@@ -73,6 +80,30 @@ def recorded() -> dict[str, set[str]]:
             labels = labels_in(rule["expr"]) | set(rule.get("labels", {}))
             found.setdefault(rule["record"], set()).update(labels)
     return found
+
+
+def alone(wanted: set[str]) -> dict[str, Any]:
+    """Return a rule file with these alerts and the recording rules they read, in their order.
+
+    What Prometheus works out of the other rules cannot change what these say.
+    """
+    series, left = set[str](), [alerts()[name]["expr"] for name in sorted(wanted)]
+    while left:
+        new = names_in(left.pop()) - series
+        series |= new
+        left += [rule["expr"] for rule in rules() if rule.get("record") in new]
+    kept = (
+        group
+        | {
+            "rules": [
+                rule
+                for rule in group["rules"]
+                if rule.get("record") in series or rule.get("alert") in wanted
+            ]
+        }
+        for group in groups()
+    )
+    return {"groups": [group for group in kept if group["rules"]]}
 
 
 def offered(page: str) -> dict[str, set[str]]:

@@ -15,8 +15,8 @@ from depesha.adapters.isds import calls
 from depesha.adapters.isds.answers import body_of
 from depesha.adapters.isds.bodies import MtomBody, PlainBody
 from depesha.adapters.isds.dialect import Dialect
-from depesha.adapters.isds.mtom import MtomLimits, read_answer
 from depesha.adapters.isds.values import CreateWords, OutgoingFile, Uploaded
+from depesha.adapters.multipart import MtomLimits, read_answer
 from depesha.adapters.system import WorkerThreads
 from depesha.errors import BrokenOffError, WireError
 from depesha.schemas import xml
@@ -178,7 +178,9 @@ async def test_an_answer_in_parts_is_read_however_it_is_cut(
     threads = WorkerThreads(1)
     kind = 'multipart/related; boundary="b"; start="<rootpart>"'
     try:
-        reading = read_answer(kind, chunks(), folder=tmp_path, limits=MtomLimits(), threads=threads)
+        reading = read_answer(
+            kind, chunks(), folder=tmp_path, limits=MtomLimits(service="ISDS"), threads=threads
+        )
         if cut:
             with pytest.raises(BrokenOffError):
                 await reading

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from depesha.adapters.filestreams import StoredFile
 from depesha.adapters.isds import mapping, rules
 from depesha.adapters.isds.calling import Hosts, Login
 from depesha.adapters.isds.codes import CODES, Action, action_of
@@ -16,7 +17,7 @@ from depesha.adapters.isds.mapping import Manner, Standing, Thread
 from depesha.adapters.isds.problems import of_code
 from depesha.adapters.isds.rules import Breach, Broken, Candidate, Size
 from depesha.adapters.isds.settings import IsdsBoxSettings, IsdsSettings, LoginKind
-from depesha.adapters.isds.values import Event, PaperContent, PaperFile, StoredFile, Words
+from depesha.adapters.isds.values import Event, PaperContent, PaperFile, Words
 from depesha.schemas.envelope import (
     Attachment,
     DocumentReference,

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from depesha.adapters.filestreams import StoredFile
 from depesha.adapters.ssev import mapping
 from depesha.adapters.ssev.mapping import Presence
-from depesha.adapters.ssev.values import MessageFile, OpenedMessage, Row, Sought, StoredFile
+from depesha.adapters.ssev.values import MessageFile, OpenedMessage, Row, Sought
 from depesha.errors import WireError
 from depesha.schemas.answer import DocumentStatus, StatusAnswer
 from depesha.schemas.envelope import DocumentReference, Envelope, Party, RegistrationNumber

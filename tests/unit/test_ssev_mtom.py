@@ -10,13 +10,8 @@ from pathlib import Path
 import pytest
 
 from depesha.adapters.memory.system import InlineThreads
-from depesha.adapters.ssev.mtom import (
-    FilePart,
-    MtomAnswer,
-    MtomLimits,
-    MtomRequest,
-    read_answer,
-)
+from depesha.adapters.multipart import MtomAnswer, MtomLimits, read_answer
+from depesha.adapters.ssev.mtom import FilePart, MtomRequest
 from depesha.errors import BrokenOffError, StorageError, TooLargeError, WireError
 from depesha.simulators.ssev_mtom import Parts, split
 
@@ -43,7 +38,7 @@ async def read(
             yield body[start : start + size]
 
     return await read_answer(
-        kind, chunks(), folder=folder, limits=limits or MtomLimits(), threads=THREADS
+        kind, chunks(), folder=folder, limits=limits or MtomLimits(service="SSEV"), threads=THREADS
     )
 
 
@@ -72,11 +67,13 @@ async def test_an_answer_cut_anywhere_is_broken_off_and_leaves_no_file(tmp_path:
 async def test_limits_hold_while_streaming(tmp_path: Path) -> None:
     kind, body = answer(b"x" * 5000)
     with pytest.raises(TooLargeError):
-        await read(kind, body, tmp_path, limits=MtomLimits(part_bytes=4999))
+        await read(kind, body, tmp_path, limits=MtomLimits(service="SSEV", part_bytes=4999))
     with pytest.raises(TooLargeError):
-        await read(kind, body, tmp_path, limits=MtomLimits(envelope_bytes=3))
+        await read(kind, body, tmp_path, limits=MtomLimits(service="SSEV", envelope_bytes=3))
     with pytest.raises(TooLargeError):
-        await read("text/xml", b"x" * 11, tmp_path, limits=MtomLimits(envelope_bytes=10))
+        await read(
+            "text/xml", b"x" * 11, tmp_path, limits=MtomLimits(service="SSEV", envelope_bytes=10)
+        )
     assert files_in(tmp_path) == []
 
 
@@ -136,7 +133,9 @@ async def test_memory_stays_at_a_few_pieces(tmp_path: Path) -> None:
         yield tail
 
     tracemalloc.start()
-    got = await read_answer(kind, chunks(), folder=tmp_path, limits=MtomLimits(), threads=THREADS)
+    got = await read_answer(
+        kind, chunks(), folder=tmp_path, limits=MtomLimits(service="SSEV"), threads=THREADS
+    )
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert next(iter(got.parts.values())).size == 24 * 1024 * 1024

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from depesha.adapters.filestreams import StoredFile
 from depesha.adapters.memory.blobs import MemoryBlobs
 from depesha.adapters.memory.system import HandClock
 from depesha.adapters.ssev import mapping, outcomes
@@ -28,7 +29,7 @@ from depesha.adapters.ssev.payload import load_payload, payload_bytes, payload_o
 from depesha.adapters.ssev.problems import Problem, SsevError
 from depesha.adapters.ssev.replying import SsevReply, load_letter
 from depesha.adapters.ssev.settings import SsevSettings
-from depesha.adapters.ssev.values import OpenedMessage, Row, StoredFile
+from depesha.adapters.ssev.values import OpenedMessage, Row
 from depesha.adapters.statefile import StateFile
 from depesha.errors import (
     Blame,

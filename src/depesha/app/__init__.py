@@ -31,8 +31,10 @@ async def serve(
 
     A start that finds PostgreSQL away waits for it: both may be starting at the same time.
     """
+    gc.disable()  # what is loaded stays: looking through it again and again takes a tenth
     from depesha.app.gateway import Gateway  # noqa: PLC0415 - half a second other commands spare
 
+    gc.enable()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

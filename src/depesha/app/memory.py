@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from depesha.config.secret import secret
 from depesha.errors import ConfigurationError
-from depesha.queue.opening import Memory, open_memory
-from depesha.queue.postgres.opening import open_postgres
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +13,7 @@ if TYPE_CHECKING:
 
     from depesha.config import Settings
     from depesha.ports import Checkpoint, Clock, IdSource, Observer
+    from depesha.queue.opening import Memory
     from depesha.schemas.journal import SealKey
 
 
@@ -57,6 +56,8 @@ async def open_store(
     store, networks = settings.store, tuple(settings.networks)
     url = secret(env=store.postgres_env, file=store.postgres_file)
     if url is None:
+        from depesha.queue.opening import open_memory  # noqa: PLC0415 - commands may only ask
+
         return await open_memory(
             store.folder,
             clock=clock,
@@ -67,6 +68,8 @@ async def open_store(
             checkpoint=checkpoint,
             networks=networks,
         )
+    from depesha.queue.postgres.opening import open_postgres  # noqa: PLC0415 - its driver is large
+
     return await open_postgres(
         url,
         store.folder,

@@ -14,13 +14,10 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from depesha.adapters.catalog import NETWORKS
-from depesha.adapters.email.assembly import MailChannel, MailEnvironment
 from depesha.adapters.email.settings import EmailSettings
-from depesha.adapters.isds.assembly import IsdsChannel, IsdsEnvironment
 from depesha.adapters.isds.settings import IsdsSettings
 from depesha.adapters.revocation import HttpListFetcher, RevocationLists, RevocationRefresher
 from depesha.adapters.seos.settings import SeosSettings
-from depesha.adapters.ssev.assembly import SsevChannel, SsevEnvironment, SsevKeys
 from depesha.adapters.ssev.settings import SsevSettings
 from depesha.app import policy as values
 from depesha.app.seos import SeosSide, czech_sentence, peer_sentence
@@ -33,6 +30,9 @@ from depesha.schemas.outcome import Delivered, Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from depesha.adapters.email.assembly import MailChannel
+    from depesha.adapters.isds.assembly import IsdsChannel
+    from depesha.adapters.ssev.assembly import SsevChannel
     from depesha.app.base import Base
     from depesha.config import Settings
     from depesha.gateway.pauses import Pauses
@@ -92,7 +92,7 @@ class NoOperators:
 
 
 class Networks:
-    """The channels by name, as ports."""
+    """The channels by name, as ports; the code of a network that is not set up is not loaded."""
 
     def __init__(self, base: Base) -> None:
         """Build what the settings name; raises `ConfigurationError`. Blocking."""
@@ -109,6 +109,12 @@ class Networks:
         self.mail = None if self.mail_settings is None else self._mail(self.mail_settings)
 
     def _ssev(self, settings: SsevSettings) -> SsevChannel:
+        from depesha.adapters.ssev.assembly import (  # noqa: PLC0415 - see the class
+            SsevChannel,
+            SsevEnvironment,
+            SsevKeys,
+        )
+
         base, keys = self._base, self._base.settings.keys
         return SsevChannel(
             SsevEnvironment(
@@ -137,6 +143,11 @@ class Networks:
         )
 
     def _isds(self, settings: IsdsSettings) -> IsdsChannel:
+        from depesha.adapters.isds.assembly import (  # noqa: PLC0415 - see the class
+            IsdsChannel,
+            IsdsEnvironment,
+        )
+
         base = self._base
         return IsdsChannel(
             IsdsEnvironment(
@@ -161,6 +172,11 @@ class Networks:
         )
 
     def _mail(self, settings: EmailSettings) -> MailChannel:
+        from depesha.adapters.email.assembly import (  # noqa: PLC0415 - see the class
+            MailChannel,
+            MailEnvironment,
+        )
+
         base = self._base
         return MailChannel(
             MailEnvironment(

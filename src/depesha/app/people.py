@@ -10,14 +10,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from depesha.adapters.keys import load_or_create_seal_key
 from depesha.adapters.system import SystemClock, SystemIds, WorkerThreads
-from depesha.app.console import account_keeper, password_rules
 from depesha.app.memory import open_store, sockets_of
 from depesha.app.sockets import listening, told_by
 from depesha.errors import PeerError, RuleError
 from depesha.monitoring.console.access.door import ORDERS, Order, carry_out, door, machine_doer
-from depesha.monitoring.console.access.passwords import Passwords
 from depesha.schemas.journal import SealKey
 
 if TYPE_CHECKING:
@@ -58,6 +55,11 @@ async def _ask(folder: Path, order: Order) -> list[dict[str, Any]] | None:
 
 
 async def _directly(settings: Settings, order: Order) -> list[dict[str, Any]]:
+    # A command that asks a running gateway needs none of these: half a second.
+    from depesha.adapters.keys import load_or_create_seal_key  # noqa: PLC0415 - as said
+    from depesha.app.console import account_keeper, password_rules  # noqa: PLC0415 - as said
+    from depesha.monitoring.console.access.passwords import Passwords  # noqa: PLC0415 - as said
+
     clock = SystemClock()
     seed = await asyncio.to_thread(load_or_create_seal_key, settings.seal.key)
     threads = WorkerThreads(1)

@@ -20,7 +20,6 @@ import apsw
 
 from depesha.errors import ConfigurationError, StorageError
 from depesha.ports import Clock
-from depesha.queue.backup_postgres import copy_postgres
 from depesha.queue.backup_shelf import DamagedError, Shelf
 from depesha.queue.blobs import disk
 from depesha.queue.db import FILE_NAME, LOCK_NAME
@@ -133,6 +132,9 @@ class BackupMaker:
     def _database(self, round_: _Round, copy: Path) -> datetime:
         """Copy the database; return the moment at which its knowledge ends, or one before."""
         if self._origin.postgres:
+            # Its driver is large, and most back-ups need none.
+            from depesha.queue.backup_postgres import copy_postgres  # noqa: PLC0415 - as said
+
             at = self._clock.now()
             copy_postgres(self._origin.postgres, copy, at, self._progress)
             return at

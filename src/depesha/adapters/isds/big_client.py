@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from depesha.adapters.filestreams import StoredFile
 from depesha.adapters.isds import answers, calls
 from depesha.adapters.isds.bodies import MtomBody, PlainBody
 from depesha.adapters.isds.calling import Manner
 from depesha.adapters.isds.client import LARGE, IsdsClient
 from depesha.adapters.isds.fetching import receive
-from depesha.adapters.isds.values import CreateWords, OutgoingFile, StoredFile, Uploaded, boolean_of
+from depesha.adapters.isds.values import CreateWords, OutgoingFile, Uploaded, boolean_of
 from depesha.errors import WireError
 from depesha.schemas.wire.isds import Service
 

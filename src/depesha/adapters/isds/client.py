@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from depesha.adapters.filestreams import StoredFile
 from depesha.adapters.isds import answers, calls
 from depesha.adapters.isds.bodies import Content, PlainBody
 from depesha.adapters.isds.calling import Manner, read_whole
@@ -28,7 +29,6 @@ from depesha.adapters.isds.values import (
     Row,
     Sought,
     StateChange,
-    StoredFile,
     boolean_of,
     moment_of,
 )

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import pybase64
 
-from depesha.adapters.isds.values import StoredFile
+from depesha.adapters.filestreams import StoredFile
 from depesha.errors import WireError
 from depesha.schemas.ids import Digest
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from depesha.adapters.filestreams import FileSink, StoredFile
 from depesha.adapters.isds import answers
 from depesha.adapters.isds.calling import pieces
 from depesha.adapters.isds.decoding import Base64File
-from depesha.adapters.isds.mtom import MtomAnswer, MtomLimits, read_answer
-from depesha.adapters.isds.sinks import FileSink
-from depesha.adapters.isds.values import StoredFile
+from depesha.adapters.multipart import MtomAnswer, MtomLimits, read_answer
 from depesha.errors import StorageError, TooLargeError, WireError
 from depesha.schemas import xml
 from depesha.schemas.wire.isds import SOAP11, SOAP12, V20, XOP
@@ -89,7 +88,7 @@ async def _in_parts(
     folder = target.with_name(target.name + ".parts")
     await threads.run(_make, folder)
     try:
-        limits = MtomLimits(envelope_bytes=_SLACK, part_bytes=limit)
+        limits = MtomLimits(service="ISDS", envelope_bytes=_SLACK, part_bytes=limit)
         answer = await read_answer(
             kind, pieces(response), folder=folder, limits=limits, threads=threads
         )

@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
     from pathlib import Path
 
+    from depesha.adapters.filestreams import StoredFile
     from depesha.adapters.isds.big_client import IsdsBigClient
     from depesha.adapters.isds.checking import ZfoChecker
     from depesha.adapters.isds.reaching import Reacher
     from depesha.adapters.isds.settings import IsdsSettings
-    from depesha.adapters.isds.values import Delivery, Row, StoredFile
+    from depesha.adapters.isds.values import Delivery, Row
     from depesha.ports import BlobStore, Clock, Threads
     from depesha.schemas.ids import Digest
 

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from depesha.adapters.filestreams import StoredFile
     from depesha.adapters.isds.big_client import IsdsBigClient
     from depesha.adapters.isds.extracting import Heard, IsdsExtractor
     from depesha.adapters.isds.parties import PartnerBook
     from depesha.adapters.isds.sent import SentMessages
-    from depesha.adapters.isds.values import StoredFile
     from depesha.ports import (
         BlobStore,
         Checkpoint,

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from depesha.adapters.filestreams import StoredFile
 from depesha.errors import WireError
-from depesha.schemas.ids import Digest
 from depesha.schemas.wire.isds import Paper
 
 
@@ -152,15 +152,6 @@ def moment_of(text: str) -> datetime | None:
 def moment_text(moment: datetime) -> str:
     """Write a moment as ISDS does: milliseconds and offset."""
     return moment.isoformat(timespec="milliseconds")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFile:
-    """Bytes that were fetched or taken out, in a file of ours."""
-
-    path: Path
-    size: int
-    digest: Digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import Final
 
 import pybase64
 
+from depesha.adapters.filestreams import StoredFile
 from depesha.adapters.isds import ber
 from depesha.adapters.isds.ber import SignedFile
 from depesha.adapters.isds.decoding import Base64File
@@ -21,7 +22,6 @@ from depesha.adapters.isds.values import (
     Event,
     PaperContent,
     PaperFile,
-    StoredFile,
     boolean_of,
     moment_of,
     number_of,

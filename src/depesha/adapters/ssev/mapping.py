@@ -16,15 +16,8 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
-from depesha.adapters.ssev.values import (
-    Group,
-    Letter,
-    OpenedMessage,
-    Profile,
-    ProfileKind,
-    Sought,
-    StoredFile,
-)
+from depesha.adapters.filestreams import StoredFile
+from depesha.adapters.ssev.values import Group, Letter, OpenedMessage, Profile, ProfileKind, Sought
 from depesha.errors import WireError
 from depesha.schemas import ids
 from depesha.schemas.answer import DocumentStatus, StatusAnswer

@@ -20,10 +20,11 @@ from depesha.schemas.wire.ssev import FORWARD_TEMPLATE, FORWARD_TEXT, LETTER_FIL
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from depesha.adapters.filestreams import StoredFile
     from depesha.adapters.ssev.network import SsevNetwork
     from depesha.adapters.ssev.originals import KeptSender
     from depesha.adapters.ssev.rest_client import SsevRestClient
-    from depesha.adapters.ssev.values import MessageFile, OpenedMessage, Profile, StoredFile
+    from depesha.adapters.ssev.values import MessageFile, OpenedMessage, Profile
     from depesha.ports import BlobStore, Threads
     from depesha.schemas.ids import Digest
 

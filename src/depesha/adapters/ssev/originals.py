@@ -18,11 +18,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from depesha.adapters.ssev.values import (
-    MessageFile,
-    OpenedMessage,
-    StoredFile,
-)
+from depesha.adapters.filestreams import StoredFile
+from depesha.adapters.ssev.values import MessageFile, OpenedMessage
 from depesha.errors import StorageError, WireError
 from depesha.schemas.evidence import canonical
 from depesha.schemas.ids import Digest, Guid

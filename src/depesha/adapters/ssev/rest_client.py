@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from yarl import URL
 
+from depesha.adapters.filestreams import FileSink, FileSource, StoredFile
 from depesha.adapters.ssev import rest_judging, rest_reading
-from depesha.adapters.ssev.calling import Body, FileSink, FileSource, pieces, read_whole
+from depesha.adapters.ssev.calling import Body, pieces, read_whole
 from depesha.adapters.ssev.problems import Problem, SsevError
 from depesha.adapters.ssev.values import (
     Group,
@@ -31,7 +32,6 @@ from depesha.adapters.ssev.values import (
     RowPage,
     SentMessage,
     Sought,
-    StoredFile,
     Uploaded,
 )
 from depesha.errors import BrokenOffError, TooLargeError, UnreachableError, WireError

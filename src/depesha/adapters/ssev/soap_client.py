@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 from lxml import etree
 from lxml.etree import _Element
 
+from depesha.adapters.multipart import MtomAnswer, MtomLimits, read_answer
 from depesha.adapters.ssev import soap_messages, soap_reading
 from depesha.adapters.ssev.calling import Body, pieces
-from depesha.adapters.ssev.mtom import FilePart, MtomAnswer, MtomLimits, MtomRequest, read_answer
+from depesha.adapters.ssev.mtom import PARTS, FilePart, MtomRequest
 from depesha.adapters.ssev.problems import Problem, SsevError, of_fault
 from depesha.adapters.ssev.soap_messages import Value
 from depesha.adapters.ssev.soap_security import judge_header
@@ -89,7 +90,10 @@ class SsevSoapClient:
         self._threads = threads
         self._lookup_pages = lookup_pages
         self._limits = MtomLimits(
-            envelope_bytes=settings.answer_bytes, part_bytes=settings.part_bytes
+            service="SSEV",
+            parts=PARTS,
+            envelope_bytes=settings.answer_bytes,
+            part_bytes=settings.part_bytes,
         )
         self.clock_offset: timedelta | None = None
         """How far the service's clock is from ours, by its last answer; over five minutes it

@@ -15,8 +15,9 @@ import pybase64
 from lxml import etree
 from lxml.etree import _Element
 
+from depesha.adapters.filestreams import StoredFile
+from depesha.adapters.multipart import MtomAnswer
 from depesha.adapters.ssev import soap_messages
-from depesha.adapters.ssev.mtom import MtomAnswer
 from depesha.adapters.ssev.soap_messages import member, moment, must_moment, number, text
 from depesha.adapters.ssev.values import (
     EvidenceFile,
@@ -25,7 +26,6 @@ from depesha.adapters.ssev.values import (
     OpenedMessage,
     Receipt,
     SentMessage,
-    StoredFile,
 )
 from depesha.errors import StorageError, WireError
 from depesha.schemas import xml

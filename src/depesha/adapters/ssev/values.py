@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from pathlib import Path
 
+from depesha.adapters.filestreams import StoredFile
 from depesha.schemas.ids import Digest, Guid
 
 
@@ -137,15 +138,6 @@ class Sought:
     found: tuple[Row, ...]
     complete: bool
     """False: the outbox was not read back to the moment asked for, so absence proves nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFile:
-    """Bytes that were streamed to our disk."""
-
-    path: Path
-    size: int
-    digest: Digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
-"""Reads MTOM answers of ISDS as they come: envelope to memory, parts to files (facts 8.4).
+"""Reads MTOM answers as they come: the envelope to memory, binary parts to files (XOP, MTOM).
 
-Memory is bounded by the envelope and one piece of a part. It never looks into a part and never
-trusts a name in it for a path.
+Memory is bounded by the envelope and one piece of a part, whatever a message weighs. It never
+looks into a part and never trusts a name in it for a path.
 """
 
 from __future__ import annotations
@@ -13,15 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from depesha.adapters.isds.sinks import FileSink
-from depesha.adapters.isds.values import StoredFile
+from depesha.adapters.filestreams import FileSink, StoredFile
 from depesha.errors import BrokenOffError, TooLargeError, WireError
 
 if TYPE_CHECKING:
     from depesha.ports import Threads
 
-PARTS: Final = 100
-"""Binary parts of one answer: one is usual."""
 HEADER: Final = 8 * 1024
 """Bytes of one part's header."""
 PREAMBLE: Final = 8 * 1024
@@ -47,8 +44,12 @@ class MtomAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MtomLimits:
-    """How much an answer may bring."""
+    """How much an answer may bring, and whose it is."""
 
+    service: str
+    """Who answers: stands in errors."""
+    parts: int = 100
+    """Binary parts of one answer."""
     envelope_bytes: int = 8 * 1024 * 1024
     part_bytes: int = 64 * 1024 * 1024
     """Of all parts together."""
@@ -72,7 +73,7 @@ async def read_answer(
     header = Headers()
     header["Content-Type"] = content_type
     if header.get_content_type() != "multipart/related":
-        return MtomAnswer(envelope=await _plain(chunks, limits.envelope_bytes), parts={})
+        return MtomAnswer(envelope=await _plain(chunks, limits), parts={})
     boundary, start = header.get_param("boundary"), header.get_param("start")
     if not isinstance(boundary, str) or not 0 < len(boundary) <= BOUNDARY:
         raise WireError("an answer in parts names no usable boundary")
@@ -92,12 +93,12 @@ async def read_answer(
         raise
 
 
-async def _plain(chunks: AsyncIterator[bytes], limit: int) -> bytes:
+async def _plain(chunks: AsyncIterator[bytes], limits: MtomLimits) -> bytes:
     body = bytearray()
     async for chunk in chunks:
         body += chunk
-        if len(body) > limit:
-            raise TooLargeError("an answer of ISDS passes the permitted size")
+        if len(body) > limits.envelope_bytes:
+            raise TooLargeError(f"an answer of {limits.service} passes the permitted size")
     return bytes(body)
 
 
@@ -204,7 +205,7 @@ class _Reader:
             self._envelope = bytearray()
             self._sink = None
             return
-        if self._name in self._parts or len(self._parts) >= PARTS:
+        if self._name in self._parts or len(self._parts) >= self._limits.parts:
             raise WireError("an answer has too many parts, or two of one name")
         if self._folder is None:
             raise WireError("an answer brings parts that were not asked for")
@@ -229,23 +230,22 @@ class _Reader:
         return True
 
     async def _keep(self, piece: bytes) -> None:
+        service = self._limits.service
         if self._sink is None:
             if self._envelope is not None:
                 self._envelope += piece
                 if len(self._envelope) > self._limits.envelope_bytes:
-                    raise TooLargeError(
-                        "the envelope of an answer of ISDS passes the permitted size"
-                    )
+                    raise TooLargeError(f"an envelope of {service} passes the permitted size")
             return
         self._bytes += len(piece)
         if self._bytes > self._limits.part_bytes:
-            raise TooLargeError("the parts of an answer of ISDS pass the permitted size")
+            raise TooLargeError(f"the parts of an answer of {service} pass the permitted size")
         await self._sink.write(piece)
 
     def result(self) -> MtomAnswer:
         """Return what came; raise `BrokenOffError` where the end is missing."""
         if self._state != "end":
-            raise BrokenOffError("the exchange with ISDS broke before its end")
+            raise BrokenOffError(f"the exchange with {self._limits.service} broke before its end")
         if self._envelope is None:
             raise WireError("an answer in parts has no envelope")
         return MtomAnswer(envelope=bytes(self._envelope), parts=self._parts)
