@@ -17,17 +17,15 @@ import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
 import apsw
 
 from depesha.errors import ConfigurationError, StorageError
-from depesha.queue.lane import Transaction, Watch
+from depesha.queue.lane import Watch
+from depesha.queue.lanes import Lanes
 from depesha.queue.migrate import migrate
 from depesha.queue.sqlite_lane import SqliteLane, SqliteTransaction, storage_error
 from depesha.queue.statements import EMPTY_LOG
-
-R = TypeVar("R")
 
 FILE_NAME = "depesha.db"
 LOCK_NAME = "lock"
@@ -60,17 +58,15 @@ def _silent(_error: StorageError) -> None:
     """Tell nobody."""
 
 
-class SqliteDatabase:
+class SqliteDatabase(Lanes[SqliteLane]):
     """`Database` on SQLite. Every method may be called from the event loop that opened it."""
 
     def __init__(
         self, lock: int, writer: SqliteLane, reader: SqliteLane, viewer: SqliteLane
     ) -> None:
         """Take what `open` made."""
+        super().__init__(writer=writer, reader=reader, viewer=viewer)
         self._lock = lock
-        self._writer = writer
-        self._reader = reader
-        self._viewer = viewer
 
     @classmethod
     async def open(
@@ -94,44 +90,13 @@ class SqliteDatabase:
         viewer = SqliteLane(connections[2], name="store-viewer", writing=False, trouble=trouble)
         return cls(lock, writer, reader, viewer)
 
-    async def write(self, work: Callable[[Transaction], R]) -> R:
-        """Run `work` in a transaction shared with other callers; return once it is on disk.
-
-        What `work` raises undoes its own part alone. Raises `StorageError` where nothing of it
-        became durable. A caller cancelled while waiting does not learn what happened.
-        """
-        return await self._writer.do(work)
-
-    async def read(self, work: Callable[[Transaction], R]) -> R:
-        """Run `work` on a snapshot that holds everything committed before this call."""
-        return await self._reader.do(work)
-
-    async def look(self, work: Callable[[Transaction], R]) -> R:
-        """Do as `read` does, for long looks that nobody's message waits for."""
-        return await self._viewer.do(work)
-
-    def write_blocking(self, work: Callable[[Transaction], R]) -> R:
-        """Do as `write` does, for worker threads."""
-        return self._writer.do_blocking(work)
-
-    def read_blocking(self, work: Callable[[Transaction], R]) -> R:
-        """Do as `read` does, for worker threads."""
-        return self._reader.do_blocking(work)
-
-    def waiting(self) -> dict[str, int]:
-        """Return how many callers wait for each connection."""
-        lanes = {"writer": self._writer, "reader": self._reader, "viewer": self._viewer}
-        return {name: lane.waiting for name, lane in lanes.items()}
-
     async def scour(self) -> None:
         """See `Database.scour`: freed pages are overwritten anyway, so only the log is left."""
-        await self._writer.do(lambda transaction: transaction.later(EMPTY_LOG))
+        await self.write(lambda transaction: transaction.later(EMPTY_LOG))
 
     async def close(self) -> None:
         """Serve who is waiting, then close. Closing twice is safe."""
-        await asyncio.to_thread(self._viewer.close)
-        await asyncio.to_thread(self._reader.close)
-        await asyncio.to_thread(self._writer.close)
+        await self._close_lanes()
         lock, self._lock = self._lock, -1
         if lock >= 0:
             os.close(lock)

@@ -9,19 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
 
 import psycopg
 
 from depesha.errors import StorageError
-from depesha.queue.lane import Transaction, Watch
+from depesha.queue.lane import Watch
+from depesha.queue.lanes import Lanes
 from depesha.queue.postgres.connecting import Connector, each_host, storage_error
 from depesha.queue.postgres.lane import PostgresLane, Standing
 from depesha.queue.postgres.migrate import migrate
 from depesha.queue.postgres.server import NO_STANDBY, check_server, waits_for_standby
 from depesha.queue.postgres.writing import WritingLane
-
-R = TypeVar("R")
 
 HOLDING = (
     *("messages", "evidence", "outbound", "outbound_submissions", "words", "entries"),
@@ -41,7 +39,7 @@ class NoStandbyError(StorageError):
     code = NO_STANDBY
 
 
-class PostgresDatabase:
+class PostgresDatabase(Lanes[PostgresLane]):
     """`Database` on PostgreSQL. Every method may be called from the event loop that opened it."""
 
     def __init__(
@@ -53,11 +51,10 @@ class PostgresDatabase:
         viewer: PostgresLane,
     ) -> None:
         """Take what `open` made."""
+        super().__init__(writer=writer, reader=reader, viewer=viewer)
+        self._writing = writer
         self._connector = connector
         self._standing = standing
-        self._writer = writer
-        self._reader = reader
-        self._viewer = viewer
         self._companions: list[Callable[[], None]] = []
 
     def accompanied(self, close: Callable[[], None]) -> None:
@@ -100,32 +97,7 @@ class PostgresDatabase:
     @property
     def writer_pid(self) -> int:
         """The server's process that writes for us."""
-        return self._writer.pid
-
-    async def write(self, work: Callable[[Transaction], R]) -> R:
-        """See `Database.write`."""
-        return await self._writer.do(work)
-
-    async def read(self, work: Callable[[Transaction], R]) -> R:
-        """See `Database.read`."""
-        return await self._reader.do(work)
-
-    async def look(self, work: Callable[[Transaction], R]) -> R:
-        """See `Database.look`."""
-        return await self._viewer.do(work)
-
-    def write_blocking(self, work: Callable[[Transaction], R]) -> R:
-        """See `Database.write_blocking`."""
-        return self._writer.do_blocking(work)
-
-    def read_blocking(self, work: Callable[[Transaction], R]) -> R:
-        """See `Database.read_blocking`."""
-        return self._reader.do_blocking(work)
-
-    def waiting(self) -> dict[str, int]:
-        """See `Database.waiting`."""
-        lanes = {"writer": self._writer, "reader": self._reader, "viewer": self._viewer}
-        return {name: lane.waiting for name, lane in lanes.items()}
+        return self._writing.pid
 
     async def scour(self) -> None:
         """See `Database.scour`; on a connection of its own, at a pace that leaves room."""
@@ -137,9 +109,7 @@ class PostgresDatabase:
             lane.hurry()
         while self._companions:
             await asyncio.to_thread(self._companions.pop())
-        await asyncio.to_thread(self._viewer.close)
-        await asyncio.to_thread(self._reader.close)
-        await asyncio.to_thread(self._writer.close)
+        await self._close_lanes()
 
 
 def _scour(connector: Connector) -> None:
