@@ -17,16 +17,23 @@ import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import apsw
 import pybase64
 import xmlsec
 from aiohttp import web
+from cryptography import x509
 from lxml import etree
 
+from depesha.adapters.signature_form import inspect
+from depesha.adapters.signature_plain import holds
+from depesha.schemas.xml import Document
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 NS = "{http://schemas.egov.bg/messaging/v1}"
-DSIG = "{http://www.w3.org/2000/09/xmldsig#}"
 ANSWER = (
     '<Message xmlns="http://schemas.egov.bg/messaging/v1"><Header><Version>1.0</Version>'
     "<MessageType>MSG_DocumentStatusResponse</MessageType>"
@@ -95,6 +102,7 @@ class Bare:
         self._local = threading.local()
         self._key = key.read_bytes()
         self._certificate = certificate.read_bytes()
+        self._keys: dict[str, RSAPublicKey] = {}
 
     def _signer(self) -> Any:
         if not hasattr(self._local, "key"):
@@ -119,15 +127,14 @@ class Bare:
         return self._answer()
 
     def _verify(self, root: etree._Element) -> None:
-        signature = root.find(f"{DSIG}Signature")
-        if signature is None:
-            raise ValueError("not signed")
-        certificate = signature.findtext(f".//{DSIG}X509Certificate") or ""
-        context = xmlsec.SignatureContext()
-        context.key = xmlsec.Key.from_memory(
-            pybase64.b64decode(certificate), xmlsec.constants.KeyDataFormatCertDer
-        )
-        context.verify(signature)
+        """By the gateway's own mathematics, the quickest known here; nobody's trust is judged."""
+        form = inspect(root)
+        key = self._keys.get(form.certificate)
+        if key is None:
+            certificate = x509.load_der_x509_certificate(pybase64.b64decode(form.certificate))
+            key = self._keys[form.certificate] = cast("RSAPublicKey", certificate.public_key())
+        if not holds(Document(root, small=True), form, key):
+            raise ValueError("the signature does not hold")
 
     def _write(self, inner: bytes) -> None:
         name = hashlib.sha256(inner).hexdigest()
