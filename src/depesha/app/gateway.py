@@ -30,6 +30,7 @@ from depesha.app import policy as values
 from depesha.app import registry
 from depesha.app.base import Base
 from depesha.app.departing import Departing
+from depesha.app.holding import Holding
 from depesha.app.leading import HOUSE, NETWORKS, Leading, alone
 from depesha.app.listeners import Listeners
 from depesha.app.memory import check_shared, open_store, shared, sockets_of
@@ -148,7 +149,11 @@ class Gateway:
         reconciling = Reconciling(settings, base.memory, base.clock, self._departing.doubts)
         await reconciling.load()
         self._retaining = Retaining(settings, base.memory, base.clock)
-        doers = {"reconcile": reconciling.do, "retention": self._retaining.do}
+        doers = {
+            "reconcile": reconciling.do,
+            "retention": self._retaining.do,
+            "hold": Holding(base.memory, base.clock).do,
+        }
         sockets = sockets_of(settings)
         sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
         await self._stack.enter_async_context(open_door(doers, sockets))

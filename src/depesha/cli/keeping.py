@@ -325,6 +325,52 @@ def approve(*, config: Path, act: str, digest: str, ground: str, machine: bool) 
     output.pairs((("act", told["act"]), ("approvals", len(told["approvals"]))))
 
 
+_ground = click.option(
+    "--ground", required=True, help="Why: the inquiry's file number. Stays in the notebook."
+)
+
+
+@retention.command()
+@config_option
+@click.argument("document", metavar="DOCUMENT")
+@_ground
+def hold(*, config: Path, document: str, ground: str) -> None:
+    """Keep one document beyond its term, until it is released (a legal hold)."""
+    _hold(config, "hold-set", document, ground)
+
+
+@retention.command()
+@config_option
+@click.argument("document", metavar="DOCUMENT")
+@_ground
+def release(*, config: Path, document: str, ground: str) -> None:
+    """End a hold: the document's own term counts again."""
+    _hold(config, "hold-lift", document, ground)
+
+
+@retention.command()
+@config_option
+@_json
+def holds(*, config: Path, machine: bool) -> None:
+    """List the documents that are held, by whom, since when and why."""
+    from depesha.app import holding
+    from depesha.config import load
+
+    held = asyncio.run(holding.ask(load(config), "hold-list"))["holds"]
+    if machine:
+        output.as_json(held)
+        return
+    rows = [(one["document"], one["by"], one["at"], one["ground"]) for one in held]
+    output.table(("document", "held by", "since", "ground"), rows, empty="Nothing is held.")
+
+
+def _hold(config: Path, act: str, document: str, ground: str) -> None:
+    from depesha.app import holding
+    from depesha.config import load
+
+    asyncio.run(holding.ask(load(config), act, document=document, ground=ground))
+
+
 def _passphrase(variable: str | None, file: Path | None) -> str:
     if variable:
         found = os.environ.get(variable)
