@@ -280,10 +280,10 @@ def chained(told: list[dict[str, Any]]) -> None:
 async def test_s24_a_restricted_document_is_never_stored(world: Stage) -> None:
     """For official use or classified: refused at the door, and whoever submits it is told why."""
     before = {one["id"] for one in (await world.office.outbox())[0]}
-    day = CLOCK.now().date().isoformat()
+    day, document = CLOCK.now().date().isoformat(), IDS.guid()
     paper = {
         "recipient": {"identifier": IZVOR.party.identifier},
-        "document": {"guid": IDS.guid(), "number": f"СЛ-{IDS.guid()[:8]}", "date": day},
+        "document": {"guid": document, "number": f"СЛ-{IDS.guid()[:8]}", "date": day},
         "kind": "Писмо",
         "subject": "За служебно ползване",
         "scan_instead": "Подписан на хартия.",
@@ -295,3 +295,12 @@ async def test_s24_a_restricted_document_is_never_stored(world: Stage) -> None:
     assert {one["id"] for one in (await world.office.outbox())[0]} == before
     stores = [p for p in world.gateway.plan.folder.rglob("*") if p.is_file() and "store" in p.parts]
     assert not [p.name for p in stores if "За служебно ползване".encode() in p.read_bytes()]
+
+    await hired(world, "nadzor", "Одитор (пример)", "auditor")
+    await undertaken(world, "nadzor", days=-1)
+    async with Visitor(world.gateway.operators) as auditor:
+        await settled(auditor, "nadzor")
+        told = await rows(world, auditor)
+    [row] = [row for row in of(told, "REPORTED") if row["facts"]["report"] == "restricted"]
+    assert row["actor"].startswith("token:")
+    assert row["facts"]["document"] == document, "the person in charge is told"

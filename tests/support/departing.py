@@ -148,6 +148,7 @@ class Departing:
         planner = Planner(self.channels, self.breakers, self.policy, clock, self.pauses)
         self.desk = OutboundDesk(
             store=self.store,
+            journal=self.journal,
             planner=planner,
             departures=self.departures,
             recipients=Recipients(directories={"seos": self.directory}, channels=self.channels),

@@ -67,6 +67,7 @@ class Departing:
         )
         self.desk = OutboundDesk(
             store=h.memory.outbound,
+            journal=h.memory.journal,
             planner=self.planner,
             departures=self.departures,
             recipients=Recipients(directories=networks.directories, channels=channels),

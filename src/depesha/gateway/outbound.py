@@ -14,7 +14,7 @@ from depesha.gateway.bars import Standing
 from depesha.gateway.explain import explain
 from depesha.gateway.planning import standing_of
 from depesha.gateway.submission import defects
-from depesha.schemas.dispatch import AttemptOutcome
+from depesha.schemas.dispatch import AttemptOutcome, Defect
 from depesha.schemas.evidence import sha256
 from depesha.schemas.message import EvidenceKind, NewEvidence, NewTask, TaskKind
 from depesha.schemas.outbound import (
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from depesha.gateway.planning import Planner
     from depesha.gateway.recipients import Recipients
     from depesha.gateway.submission import SubmissionPolicy
-    from depesha.ports import Checkpoint, Clock, IdSource, OutboundStore
+    from depesha.ports import Checkpoint, Clock, IdSource, Journal, OutboundStore
     from depesha.schemas.dispatch import Attempt, Dispatch
     from depesha.schemas.facts import ContentFacts
     from depesha.schemas.ids import MessageId
     from depesha.schemas.outbound import OutboundPage, OutboundQuery, Submitted
-    from depesha.schemas.route import RouteExplanation
+    from depesha.schemas.route import Reasoned, RouteExplanation
 
 
 RULED = "RULED"
@@ -54,6 +54,7 @@ class OutboundDesk:
     """`ports.Outbox`."""
 
     store: OutboundStore
+    journal: Journal
     planner: Planner
     departures: Departures
     recipients: Recipients
@@ -77,6 +78,7 @@ class OutboundDesk:
             recipient_known=await self.recipients.known(dispatch),
         )
         if found:
+            await self._tell_if_restricted(dispatch, found, actor)
             raise DefectsError(
                 "the document breaks rules for what may leave",
                 defects=found,
@@ -121,6 +123,30 @@ class OutboundDesk:
         if not submitted.repeated:
             self.departures.observer.moved(message.id, "", str(OutboundState.SUBMITTED))
         return submitted
+
+    async def _tell_if_restricted(
+        self, dispatch: Dispatch, found: Sequence[Reasoned], actor: str
+    ) -> None:
+        """Tell who is in charge that something restricted was handed in (CNF-01, CNF-03).
+
+        Nothing of it is kept: only who handed it in, when, for whom, under which identity.
+        """
+        if all(one.reason is not Defect.MARK_RESTRICTED for one in found):
+            return
+        self.departures.observer.trouble("submission", str(Defect.MARK_RESTRICTED))
+        await self.journal.record(
+            NewEvidence(
+                kind=EvidenceKind.REPORTED,
+                at=self.clock.now(),
+                message_id=None,
+                actor=actor,
+                facts={
+                    "report": "restricted",
+                    "document": dispatch.document.guid,
+                    "recipient": dispatch.recipient.identifier,
+                },
+            )
+        )
 
     async def find(self, message_id: MessageId) -> OutboundMessage:
         """Return one document of ours."""
