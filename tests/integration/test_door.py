@@ -9,10 +9,9 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 from aiohttp import web
 
-from depesha.app import door
+from depesha.app.door import Pace
 from depesha.app.listeners import Listeners
 from depesha.config import Address, Settings
 from depesha.simulators.authority import Authority
@@ -20,6 +19,7 @@ from depesha.simulators.gateway_plan import free_ports
 from depesha.simulators.tls import write_keys
 
 ASK = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+BRISK = Pace(turn=0.2, unused=0.2, look=0.02, handshake=0.6)
 MOST = 3
 CALLERS: list[asyncio.StreamWriter] = []
 """Of the test that runs."""
@@ -47,12 +47,6 @@ class Place:
         return web.Response(text="hello")
 
 
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"TURN": 0.2, "UNUSED": 0.2, "LOOK": 0.02, "HANDSHAKE": 0.6}.items():
-        monkeypatch.setattr(door, name, value)
-
-
 @asynccontextmanager
 async def opened(
     place: Place, folder: Path, tls: ssl.SSLContext | None = None
@@ -63,7 +57,7 @@ async def opened(
             "keys": {"certificate": folder / "c", "key": folder / "k"},
         }
     )
-    listeners = Listeners(settings)
+    listeners = Listeners(settings, BRISK)
     (port,) = free_ports(1)
     await listeners.open(place.application(), Address(f"127.0.0.1:{port}"), tls, MOST)
     try:

@@ -103,11 +103,8 @@ async def test_a_country_without_gateways(tmp_path: Path) -> None:
 
 
 @pytest.mark.clamd
-async def test_a_failed_start_leaves_nothing_running(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Country, "_write_description", _fail)
-    country = Country(tmp_path / "c", clock=CLOCK, ids=IDS, gateways=(), acting=(), bare=())
+async def test_a_failed_start_leaves_nothing_running(tmp_path: Path) -> None:
+    country = Failing(tmp_path / "c", clock=CLOCK, ids=IDS, gateways=(), acting=(), bare=())
     with pytest.raises(ConfigurationError):
         async with country:
             pass
@@ -116,8 +113,11 @@ async def test_a_failed_start_leaves_nothing_running(
         await asyncio.open_connection("127.0.0.1", country.register._listener.port)
 
 
-def _fail(_: Country) -> None:
-    raise ConfigurationError("no")
+class Failing(Country):
+    """Everything stands when its start fails."""
+
+    def _write_description(self) -> None:
+        raise ConfigurationError("no")
 
 
 async def test_a_stand_registers_what_a_partner_sends(tmp_path: Path) -> None:

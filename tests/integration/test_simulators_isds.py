@@ -30,18 +30,21 @@ from tests.support.isds import stand
 pytestmark = pytest.mark.clamd
 
 
-async def _no_gateways(country: Country) -> None:
-    for gateway in country.gateways.values():
-        await asyncio.to_thread(gateway.write)
-    country.tokens.update(dict.fromkeys(country.gateways, "a token"))
+class Unmanned(Country):
+    """Everything but the gateways' processes, whose settings are written."""
+
+    async def _start_gateways(self) -> None:
+        for gateway in self.gateways.values():
+            await asyncio.to_thread(gateway.write)
+        self.tokens.update(dict.fromkeys(self.gateways, "a token"))
+
+    def _write_description(self) -> None:
+        """There is nobody to describe."""
 
 
 @pytest.fixture
-async def country(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Country]:
-    """Everything but the gateways' processes, whose settings are written."""
-    monkeypatch.setattr(Country, "_start_gateways", _no_gateways)
-    monkeypatch.setattr(Country, "_write_description", lambda _: None)
-    async with Country(
+async def country(tmp_path: Path) -> AsyncIterator[Country]:
+    async with Unmanned(
         tmp_path / "c",
         clock=CLOCK,
         ids=IDS,

@@ -12,6 +12,7 @@ import errno
 import functools
 import select
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -21,21 +22,26 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Coroutine
 
-TURN: Final = 2.0
-"""Seconds a connection stays, whatever it asks, before it makes room for others that wait: short
-enough that all of a thousand callers come up within seconds, long enough for some requests."""
-UNUSED: Final = 1.0
-"""Seconds without a request after which a connection makes room for others that wait."""
-LOOK: Final = 0.1
-"""Seconds between two looks while the door is full."""
-HANDSHAKE: Final = 15.0
-"""Seconds a caller has for TLS."""
 HANG_UP: Final = 5.0
 """Seconds it has to take note of the end (of TLS)."""
-_TLS_LIMITS: Final = {"ssl_handshake_timeout": HANDSHAKE, "ssl_shutdown_timeout": HANG_UP}
 _SHORT: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _REST: Final = 1.0
 """Seconds without a new caller where the machine has no descriptor left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long who is in may stay while others wait, in seconds."""
+
+    turn: float = 2.0
+    """Of a connection, whatever it asks: short enough that all of a thousand callers come up
+    within seconds, long enough for some requests."""
+    unused: float = 1.0
+    """Without a request."""
+    look: float = 0.1
+    """Between two looks while the door is full."""
+    handshake: float = 15.0
+    """For TLS, and for the rest of half a request head."""
 
 
 class Guest(web.RequestHandler):
@@ -74,20 +80,28 @@ class Guest(web.RequestHandler):
 
     def had_turn(self, now: float) -> bool:
         """Whether others should come up."""
-        return now - self._since >= TURN
+        return now - self._since >= self._door.pace.turn
 
     def unused(self, now: float) -> bool:
         """Whether nobody would miss it: no request for a while, or half a head for a long one."""
         answered = self._next_keepalive_close_time - self._keepalive_timeout
         rest = now - max(self._heard, answered)
-        return self._waits and rest >= (HANDSHAKE if self._begun else UNUSED)
+        pace = self._door.pace
+        return self._waits and rest >= (pace.handshake if self._begun else pace.unused)
 
 
 class Door:
     """Lets `most` connections in. Opened once, on any number of listening sockets."""
 
-    def __init__(self, made: Callable[[], Guest], tls: ssl.SSLContext | None, most: int) -> None:
+    def __init__(
+        self,
+        made: Callable[[], Guest],
+        tls: ssl.SSLContext | None,
+        most: int,
+        pace: Pace,
+    ) -> None:
         """`made` gives a connection's protocol, which has not entered yet."""
+        self.pace = pace
         self._made = made
         self._tls = tls
         self._most = most
@@ -97,6 +111,10 @@ class Door:
         self._freed = asyncio.Event()
         self._waited_at: set[int] = set()
         self._sockets: list[socket.socket] = []
+        self._tls_limits = {
+            "ssl_handshake_timeout": pace.handshake,
+            "ssl_shutdown_timeout": HANG_UP,
+        }
         self.time = asyncio.get_running_loop().time
 
     @property
@@ -166,7 +184,7 @@ class Door:
                 self._make_room()
             else:
                 self._waited_at.discard(listening.fileno())
-            await self._rest(LOOK)
+            await self._rest(self.pace.look)
         self._waited_at.discard(listening.fileno())
 
     async def _rest(self, seconds: float) -> None:
@@ -184,7 +202,7 @@ class Door:
     async def _admit(self, connection: socket.socket) -> None:
         guest = self._made()
         guest.enter(self)
-        limits = {} if self._tls is None else _TLS_LIMITS
+        limits = {} if self._tls is None else self._tls_limits
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: guest, connection, ssl=self._tls, **limits

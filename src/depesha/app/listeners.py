@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from depesha.app.door import Door, Guest
+from depesha.app.door import Door, Guest, Pace
 from depesha.app.trust import password
 from depesha.errors import ConfigurationError
 
@@ -60,8 +60,10 @@ class Connection(Guest):
 class Listeners:
     """The open listeners of one gateway."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, pace: Pace | None = None) -> None:
+        """`pace`: of the doors, where it is not the usual one."""
         self._settings = settings
+        self._pace = pace or Pace()
         self._open: list[tuple[web.AppRunner, Door]] = []
 
     async def open(
@@ -78,7 +80,7 @@ class Listeners:
         runner = web.AppRunner(
             application, access_log=None, handle_signals=False, shutdown_timeout=CLOSE_SECONDS
         )
-        door = Door(lambda: self._connection(runner), tls, most)
+        door = Door(lambda: self._connection(runner), tls, most, self._pace)
         application.on_response_prepare.append(door.tell)
         await runner.setup()
         try:
