@@ -22,6 +22,8 @@ from depesha.simulators.seos_documents import WAITING, Enclosure
 from tests.support.acceptance import Ran, Stage, letter, run, word
 from tests.support.country import CLOCK, IDS
 
+pytestmark = pytest.mark.slow
+
 FIRST, OWN = "първа-врата-2026-пример", "моя дълга фраза за вход 7"
 OK, BAD, FORBIDDEN = 200, 400, 403
 PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n%%EOF\n"

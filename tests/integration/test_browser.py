@@ -11,6 +11,7 @@ from tests.browser.stand import NARROW, standing
 
 @pytest.mark.browser
 @pytest.mark.clamd
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_the_console_serves_a_person_in_a_real_browser() -> None:
     async with standing(second_factors=False) as stand:

@@ -25,6 +25,8 @@ from tests.support.gateways import database_of, open_gateway
 from tests.support.memory import evidence, new_message, task
 from tests.support.standby import Pair, pair
 
+pytestmark = pytest.mark.slow
+
 NOTICE = (TaskKind.NOTICE,)
 
 

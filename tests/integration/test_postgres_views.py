@@ -40,6 +40,8 @@ from tests.support.memory import (
 )
 from tests.support.postgres import quick_server
 
+pytestmark = pytest.mark.slow
+
 MANY = 4000
 SCANNED = """SELECT s.relname, seq_scan FROM pg_stat_user_tables s
   JOIN pg_class c ON c.oid = s.relid WHERE c.reltuples >= 300"""

@@ -26,6 +26,8 @@ from depesha.schemas.restoration import CURRENT, load_restoration
 from tests.support.backups import keep
 from tests.support.memory import id_of, new_message, task
 
+pytestmark = pytest.mark.slow
+
 CLOCK = SystemClock()
 IDS = SystemIds(CLOCK)
 

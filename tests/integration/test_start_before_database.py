@@ -15,7 +15,7 @@ from tests.support.country import CLOCK, IDS
 from tests.support.postgres import Server
 from tests.support.twins import sharing
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.clamd, pytest.mark.slow, pytest.mark.timeout(300)]
 
 WAITING = '"where":"store.start","code":"STORAGE"'
 
