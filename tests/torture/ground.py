@@ -12,7 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-MEGABYTES: Final = 700
+MEGABYTES: Final = 300
+EACH: Final = 1
+"""More megabytes for each document: both sides' files, originals, evidence and indexes."""
 SPARE: Final = 4096
 """Bytes left on a disk that counts as full."""
 _CGROUP: Final = Path("/sys/fs/cgroup/blkio")
