@@ -19,7 +19,7 @@ def application() -> web.Application:
         return web.json_response(await request.json(), status=203)
 
     async def silent(request: web.Request) -> web.Response:
-        await asyncio.sleep(30)
+        await asyncio.sleep(1.0)
         return web.Response()
 
     made = web.Application()
