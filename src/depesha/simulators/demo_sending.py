@@ -38,6 +38,8 @@ class SendingStory:
         self._recipient = Witness(country, OBRAZETS, clock)
         self._operators = Operators(country, clock)
         self._letters = Letterbox(country, clock)
+        self._given = 1_000 + dice.below(8_000)
+        """The recipient's last number; a registry never gives one twice."""
         self._mended_at = 0
 
     def steps(self) -> tuple[tuple[str, Action], ...]:
@@ -232,7 +234,8 @@ class SendingStory:
     async def _answered(self, paper: Paper) -> str:
         """Register it once at the recipient, and wait for the number at the sender."""
         message = await self._arrived(paper)
-        given = f"ВХ-{100 + self._dice.below(900)}"
+        self._given += 1
+        given = f"ВХ-{self._given}"
         day = self._clock.now().date()
         await self._recipient.registry.register(message["id"], given, day)
         until = self._clock.monotonic() + PATIENCE
