@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-MEGABYTES: Final = 300
+MEGABYTES: Final = 900
+"""Of an empty store: a gateway with less than half a gigabyte free is not ready."""
 EACH: Final = 1
 """More megabytes for each document: both sides' files, originals, evidence and indexes."""
 SPARE: Final = 4096
