@@ -176,9 +176,9 @@ class Field:
             await self.weather.over()
             await self.calm()
             self.say("the faults have ended")
-            for keeper in (self.stand.a, self.stand.b):
-                await keeper.up()
+            await self._stand_up()
             faults = await self._settle()
+            await self._stand_up()  # one may have died by the last order of all
         finally:
             await ended(progress)
         for office in self.offices.values():
@@ -211,6 +211,11 @@ class Field:
 
     async def calm(self) -> None:
         """Wait for the end of whatever else befalls the country."""
+
+    async def _stand_up(self) -> None:
+        """Wait until every gateway answers."""
+        for keeper in (self.stand.a, self.stand.b):
+            await keeper.up()
 
     async def _progress(self, clerks: Clerks) -> None:
         while True:

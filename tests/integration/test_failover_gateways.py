@@ -23,7 +23,7 @@ from depesha.simulators.gateway_process import GatewayProcess
 from depesha.simulators.registry import RegistryClient
 from depesha.simulators.seos_documents import REGISTERED, StatusResponse
 from tests.integration.test_two_gateways import SENT, state, until, verified
-from tests.support.country import CLOCK, IDS, peer
+from tests.support.country import CLOCK, IDS, peer, scan
 from tests.support.simulators import letter
 from tests.support.standby import Pair, pair
 from tests.support.twins import Twins, twins
@@ -68,17 +68,7 @@ class Traffic:
         while not self.ending.is_set():
             number += 1
             guid = IDS.guid()
-            words = {
-                "recipient": {"identifier": IZVOR.party.identifier},
-                "document": {
-                    "guid": guid,
-                    "number": f"ИЗХ-{number}",
-                    "date": CLOCK.now().date().isoformat(),
-                },
-                "kind": "Писмо",
-                "subject": f"Документ {number}",
-                "scan_instead": "Подписан на хартия.",
-            }
+            words = scan(IZVOR, guid, number)
             while guid not in ids:
                 with contextlib.suppress(DepeshaError, aiohttp.ClientError, TimeoutError):
                     files = [("a.pdf", papers.PDF, papers.pdf(guid))]

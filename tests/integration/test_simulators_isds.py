@@ -24,22 +24,10 @@ from depesha.simulators.country import Country
 from depesha.simulators.isds_quirks import Fault, FaultKind, IsdsQuirks
 from depesha.simulators.isds_values import Draft, LoginKind, StoredFile
 from depesha.simulators.simulate_networks import IsdsStand
-from tests.support.country import CLOCK, IDS
+from tests.support.country import CLOCK, IDS, Unmanned
 from tests.support.isds import stand
 
 pytestmark = pytest.mark.clamd
-
-
-class Unmanned(Country):
-    """Everything but the gateways' processes, whose settings are written."""
-
-    async def _start_gateways(self) -> None:
-        for gateway in self.gateways.values():
-            await asyncio.to_thread(gateway.write)
-        self.tokens.update(dict.fromkeys(self.gateways, "a token"))
-
-    def _write_description(self) -> None:
-        """There is nobody to describe."""
 
 
 @pytest.fixture

@@ -40,25 +40,16 @@ from depesha.simulators.gateway_plan import toml
 from depesha.simulators.simulate_networks import MailStand, SsevStand
 from depesha.simulators.ssev_values import Caller, Draft
 from depesha.simulators.tls import client_context
-from tests.support.country import CLOCK, IDS
+from tests.support.country import CLOCK, IDS, Unmanned
 from tests.support.mail import FILES, GUID, written
 from tests.support.simulators import letter
 
 pytestmark = pytest.mark.clamd
 
 
-async def _no_gateways(country: Country) -> None:
-    for gateway in country.gateways.values():
-        await asyncio.to_thread(gateway.write)
-    country.tokens.update(dict.fromkeys(country.gateways, "a token"))
-
-
 @pytest.fixture
-async def country(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Country]:
-    """Everything but the gateways' processes, whose settings are written."""
-    monkeypatch.setattr(Country, "_start_gateways", _no_gateways)
-    monkeypatch.setattr(Country, "_write_description", lambda _: None)
-    made = Country(tmp_path / "c", clock=CLOCK, ids=IDS, networks=NETWORKS)
+async def country(tmp_path: Path) -> AsyncIterator[Country]:
+    made = Unmanned(tmp_path / "c", clock=CLOCK, ids=IDS, networks=NETWORKS)
     async with made:
         yield made
 

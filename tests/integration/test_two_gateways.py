@@ -26,7 +26,7 @@ from depesha.simulators.registry import RegistryClient
 from depesha.simulators.seos_documents import REGISTERED
 from depesha.simulators.ssev_state import letter as ssev_letter
 from depesha.simulators.ssev_values import Caller, Draft
-from tests.support.country import CLOCK, IDS, OBRAZETS, peer
+from tests.support.country import CLOCK, IDS, OBRAZETS, peer, scan
 from tests.support.simulators import letter
 from tests.support.twins import DEATH_SECONDS, Twins, twins
 
@@ -50,17 +50,7 @@ async def until(what: Callable[[], Awaitable[bool]], seconds: float = PATIENCE) 
 async def submit(office: RegistryClient, recipient: Body, number: int) -> str:
     """Hand a scan in; return its id."""
     guid = IDS.guid()
-    words = {
-        "recipient": {"identifier": recipient.party.identifier},
-        "document": {
-            "guid": guid,
-            "number": f"ИЗХ-{number}",
-            "date": CLOCK.now().date().isoformat(),
-        },
-        "kind": "Писмо",
-        "subject": f"Документ {number}",
-        "scan_instead": "Подписан на хартия.",
-    }
+    words = scan(recipient, guid, number)
     taken = await office.submit(words, [("a.pdf", papers.PDF, papers.pdf(guid))], key=guid)
     message_id: str = taken["id"]
     return message_id

@@ -5,9 +5,11 @@ Nothing here asserts.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from depesha.adapters.system import SystemClock, SystemIds
 from depesha.simulators.bodies import ACTING, BARE, GATEWAYS, IZVOR, OBRAZETS, PRIMER, Body
@@ -28,11 +30,40 @@ __all__ = [
     "IZVOR",
     "OBRAZETS",
     "PRIMER",
+    "Unmanned",
     "country",
     "gateway",
     "peer",
     "registry",
+    "scan",
 ]
+
+
+class Unmanned(Country):
+    """Everything but the gateways' processes, whose settings are written."""
+
+    async def _start_gateways(self) -> None:
+        for gateway in self.gateways.values():
+            await asyncio.to_thread(gateway.write)
+        self.tokens.update(dict.fromkeys(self.gateways, "a token"))
+
+    def _write_description(self) -> None:
+        """There is nobody to describe."""
+
+
+def scan(recipient: Body, guid: str, number: int) -> dict[str, Any]:
+    """The words of a document of ours whose file is a scan, as the registry submits them."""
+    return {
+        "recipient": {"identifier": recipient.party.identifier},
+        "document": {
+            "guid": guid,
+            "number": f"ИЗХ-{number}",
+            "date": CLOCK.now().date().isoformat(),
+        },
+        "kind": "Писмо",
+        "subject": f"Документ {number}",
+        "scan_instead": "Подписан на хартия.",
+    }
 
 
 @asynccontextmanager

@@ -114,6 +114,9 @@ class TortureField(Field):
     async def calm(self) -> None:
         """Wait until the schedule is through."""
         await self.torment.over()
+
+    async def _stand_up(self) -> None:
+        await super()._stand_up()
         for keeper in self.seconds.values():
             await keeper.up()
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from depesha.errors import PeerError
 from depesha.ports import Clock
 from depesha.schemas.steps import AnyStep
 from depesha.simulators.gateway_process import START_SECONDS, GatewayProcess
@@ -21,6 +22,8 @@ LOOK = 0.03
 PAUSE = 0.5
 """Before a gateway that ended by itself is started again."""
 PATIENCE = 60.0
+ANSWER_SECONDS = 2.0
+"""For one that was ready to say so again."""
 
 
 class KeepingError(Exception):
@@ -101,13 +104,20 @@ class Keeper:
             self._task.result()
 
     async def up(self) -> None:
-        """Wait until the gateway is ready."""
+        """Wait until the gateway is ready: one whose death was not seen yet does not answer."""
         until = self._clock.monotonic() + max(PATIENCE, self.start_seconds)
-        while not self._up.is_set():
+        while not (self._up.is_set() and await self._answers()):
             self.judge()
             if self._clock.monotonic() > until:
                 raise KeepingError("the gateway did not come up again")
             await asyncio.sleep(LOOK)
+
+    async def _answers(self) -> bool:
+        try:
+            await self.gateway.ready(ANSWER_SECONDS)
+        except PeerError:
+            return False
+        return True
 
     def arm(self, step: AnyStep, times: int = 1) -> None:
         """Order the gateway's death at a step, the nth time it comes there."""
@@ -125,6 +135,7 @@ class Keeper:
         while not self._running:
             self.judge()
             await asyncio.sleep(0)
+        self._up.clear()  # its end is seen a moment later, and nobody may take it for ready
         os.kill(self.gateway.pid, signal.SIGKILL)
 
     async def until_killed(self, count: int, seconds: float = 8.0) -> bool:
