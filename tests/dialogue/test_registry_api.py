@@ -42,7 +42,7 @@ async def test_a_long_poll_answers_as_soon_as_something_is_admitted(tmp_path: Pa
         identity = await api.body.put()
         _, page, _ = await asked
     assert [item["id"] for item in page["items"]] == [identity]
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 15, "rung for, not found by looking: that takes 20 s"
 
 
 async def test_a_long_poll_sees_by_itself_what_nobody_rang_for(api: Api) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import click
 import pytest
@@ -77,20 +76,13 @@ def test_errors_end_by_who_has_to_act(error: BaseException, line: str, status: i
     assert _ending(error) == (line, status)
 
 
-def test_help_is_quick_and_loads_nothing_heavy() -> None:
+def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys; from depesha.cli import run; run(['--help'])\n"
         f"print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
     )
-    best = 10.0
-    for _ in range(3):
-        began = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
-        best = min(best, time.monotonic() - began)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
-    assert best < 1.5, "five times the aim, for busy machines"
 
 
 def test_a_closed_pipe_is_no_crash() -> None:
