@@ -25,6 +25,11 @@ os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
 os.environ["PYTHONDONTWRITEBYTECODE"] = ""
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are cores: the long ones wait for real processes."""
+    return max(2, round(1.5 * len(os.sched_getaffinity(0))))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the slow ones, so that no worker is left alone with one at the end."""

@@ -315,11 +315,13 @@ async def test_who_needs_a_second_factor_gets_nowhere_without(
     wrong = await browser.submit("/account/second", code="000000")
     assert wrong.status == 400
     assert key[1] in wrong.text, "the same key is proposed again"
-    step = totp.step_at(here.clock.now())
+    right = totp.code_at(base64.b32decode(key[1]), totp.step_at(here.clock.now()))
+    stranger = await browser.submit("/account/second", code=right, old=FIRST)
+    assert stranger.status == 400, "whoever found the session open does not know the password"
+    assert key[1] in stranger.text
+    assert (await here.person("chief")).secrets.totp == b""
 
-    shown = await browser.submit(
-        "/account/second", code=totp.code_at(base64.b32decode(key[1]), step)
-    )
+    shown = await browser.submit("/account/second", code=right, old=OWN)
     codes = re.findall(r"<li><code>([A-Z2-7-]+)</code>", shown.text)
     assert len(codes) == 8
     assert (await browser.get("/page/manage-accounts")).status == 200

@@ -236,7 +236,10 @@ class AccessDesk:
         return _see(ACCOUNT_PAGE)
 
     async def enrol(self, visit: Visit) -> web.StreamResponse:
-        """Take the second factor on, once a code of it is right; show the recovery codes once."""
+        """Take the second factor on, once a code of it is right; show the recovery codes once.
+
+        The password is asked for again: whoever found an open session must not lock its owner out.
+        """
         present = _there(visit)
         secrets = present.person.secrets
         if secrets.totp:
@@ -245,6 +248,13 @@ class AccessDesk:
         step = totp.step_of(key, visit.form.get("code", ""), visit.now, -1)
         if step is None:
             return await self._account_page(visit, key=key, fault="rule.second-factor")
+        if secrets.password:
+            old = visit.form.get("old", "")
+            known = await self._entrance.knows(present, old, visit.address)
+            if known is None:
+                return await self.log_out(visit)
+            if not known:
+                return await self._account_page(visit, key=key, fault="rule.password-old")
         codes = totp.new_recovery_codes(self._vault.random_bytes)
         enrolled: Secrets = replace(
             secrets,
