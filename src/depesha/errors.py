@@ -90,6 +90,10 @@ class StorageError(DepeshaError):
     code = "STORAGE"
 
 
+class StoreAwayError(StorageError):
+    """Database or disk cannot work just now, whatever is asked: the asker is not at fault."""
+
+
 class BusyError(DepeshaError):
     """Something of ours is in use just now; nothing was changed."""
 

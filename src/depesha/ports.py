@@ -465,6 +465,12 @@ class TaskQueue(Protocol):
         `tried` False: nothing was attempted, so it does not count among the task's attempts.
         """
 
+    async def fail(self, claim: Claim, due_at: datetime) -> None:
+        """Give back a task that failed inside the gateway, for `due_at`; raise `LostLeaseError`.
+
+        It does not count among its attempts, but among its faults, until it ends in order.
+        """
+
     async def park(self, claim: Claim, reason: str, evidence: NewEvidence) -> None:
         """Hand a task to a person; raise `LostLeaseError`."""
 

@@ -129,6 +129,29 @@ async def test_a_task_given_back_untried_has_all_its_tries(memory: Body) -> None
     assert claim.attempts == 1
 
 
+async def test_faults_in_a_row_are_counted_apart_from_tries(memory: Body) -> None:
+    await store(memory, task())
+    for n in range(3):
+        (claim,) = await memory.tasks.claim(ALL, 1, 30)
+        assert (claim.attempts, claim.faults) == (0, n)
+        await memory.tasks.fail(claim, START)
+        with pytest.raises(LostLeaseError):
+            await memory.tasks.fail(claim, START)
+    (claim,) = await memory.tasks.claim(ALL, 1, 30)
+    await memory.tasks.defer(claim, START)
+    (claim,) = await memory.tasks.claim(ALL, 1, 30)
+    assert (claim.attempts, claim.faults) == (1, 0), "it ended in order"
+    await memory.tasks.fail(claim, START + timedelta(seconds=10))
+    assert await memory.tasks.claim(ALL, 1, 30) == ()
+    memory.clock.advance(10)
+    (claim,) = await memory.tasks.claim(ALL, 1, 30)
+    await memory.tasks.park(claim, "a fault of ours", evidence(1, EvidenceKind.PARKED))
+    ((parked),) = await memory.tasks.parked(1)
+    await memory.tasks.unpark(parked.task_id, evidence(1))
+    (claim,) = await memory.tasks.claim(ALL, 1, 30)
+    assert claim.faults == 0
+
+
 async def test_a_parked_task_waits_for_a_person(memory: Body) -> None:
     await store(memory, task(), task(TaskKind.WEBHOOK))
     claims = await memory.tasks.claim(ALL, 2, 30)

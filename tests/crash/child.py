@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import os
 import signal
+import sys
 import threading
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from pathlib import Path
 from depesha.adapters.system import SystemClock
 from depesha.app import serve
 from depesha.config import load
+from depesha.errors import StorageError
 from depesha.schemas.steps import AnyStep
 
 ORDERS = "CRASH_ORDERS"
@@ -82,7 +84,10 @@ def main() -> None:
     parser.add_argument("-c", type=Path, required=True, dest="settings")
     path = parser.parse_args().settings
     orders = path.parent / os.environ[ORDERS]
-    asyncio.run(serve(load(path), KillAt(orders), ShiftedClock(orders)))
+    try:
+        asyncio.run(serve(load(path), KillAt(orders), ShiftedClock(orders)))
+    except StorageError as error:
+        sys.exit(f"depesha: {error.public}")  # as `depesha serve` ends where a disk is full
 
 
 if __name__ == "__main__":

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import pytest
+
 from depesha.adapters.memory.observer import RecordingObserver
 from depesha.adapters.system import SystemClock, SystemJitter
-from depesha.errors import StorageError
+from depesha.errors import StorageError, StoreAwayError
 from depesha.gateway import service
 from depesha.gateway.labour import Labour
 from depesha.gateway.service import Clockwork, Lane, Service
@@ -50,6 +53,9 @@ class OneTask:
     def __init__(self) -> None:
         self.claims = [CLAIM]
         self.given_back: list[tuple[int, bool]] = []
+        self.failed: list[int] = []
+        self.parked: list[str] = []
+        self.ended = asyncio.Event()
 
     async def claim(self, *_: object) -> tuple[Claim, ...]:
         return (self.claims.pop(),) if self.claims else ()
@@ -59,6 +65,15 @@ class OneTask:
 
     async def defer(self, claim: Claim, _due: datetime, *_: object, tried: bool = True) -> None:
         self.given_back.append((claim.task_id, tried))
+        self.ended.set()
+
+    async def fail(self, claim: Claim, _due: datetime) -> None:
+        self.failed.append(claim.task_id)
+        self.ended.set()
+
+    async def park(self, _claim: Claim, reason: str, _evidence: object) -> None:
+        self.parked.append(reason)
+        self.ended.set()
 
 
 def running(labour: object, tasks: object, *clockworks: Clockwork, workers: int = 1) -> Service:
@@ -104,13 +119,13 @@ async def test_a_failed_task_is_given_back_once_the_store_is_there_again(monkeyp
         ) -> None:
             self.left -= 1
             if self.left >= 0:
-                raise StorageError("the database is away")
+                raise StoreAwayError("the database is away")
             await super().defer(claim, due, *more, tried=tried)
             there.set()
 
     class Failing:
         async def do(self, _claim: Claim) -> str:
-            raise StorageError("the database is away")
+            raise StoreAwayError("the database is away")
 
     monkeypatch.setattr(service, "STORE_PAUSES", (0.01,) * 9)
     tasks, stop, there = Away(), asyncio.Event(), asyncio.Event()
@@ -119,7 +134,47 @@ async def test_a_failed_task_is_given_back_once_the_store_is_there_again(monkeyp
         await there.wait()
         stop.set()
         await work
-    assert tasks.given_back == [(1, True)]
+    assert tasks.given_back == [(1, False)]
+    assert not tasks.failed
+
+
+@pytest.mark.parametrize(
+    ("error", "failed", "untried", "parked"),
+    [
+        (StoreAwayError("the database is away"), 0, 1, 0),
+        (StorageError("the original is gone"), 0, 0, 1),
+        (ZeroDivisionError(), 0, 0, 1),
+    ],
+)
+async def test_only_a_fault_of_its_own_leaves_a_task_to_a_person(
+    error: Exception, failed: int, untried: int, parked: int
+) -> None:
+    """Each outage of the store once parked whatever was under way and had been tried often."""
+    tasks = await failing(error, replace(CLAIM, faults=len(service.FAILURES.delays)))
+    found = (len(tasks.failed), len(tasks.given_back), len(tasks.parked))
+    assert found == (failed, untried, parked)
+
+
+async def test_tries_at_a_peer_that_was_away_use_up_no_patience_with_faults_of_ours() -> None:
+    tasks = await failing(StorageError("a file is gone"), replace(CLAIM, attempts=40))
+    assert (tasks.failed, tasks.parked) == ([1], [])
+
+
+async def failing(error: Exception, claim: Claim) -> OneTask:
+    """Let one task fail once."""
+
+    class Failing:
+        async def do(self, _claim: Claim) -> str:
+            raise error
+
+    tasks, stop = OneTask(), asyncio.Event()
+    tasks.claims = [claim]
+    work = asyncio.create_task(running(Failing(), tasks).run(stop))
+    async with asyncio.timeout(2):
+        await tasks.ended.wait()
+    stop.set()
+    await work
+    return tasks
 
 
 async def test_a_memory_that_fails_is_not_asked_without_a_pause() -> None:

@@ -10,9 +10,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from depesha.errors import DepeshaError, LostLeaseError
+from depesha.errors import DepeshaError, LostLeaseError, StoreAwayError
 from depesha.gateway import retry
 from depesha.schemas.message import Claim, EvidenceKind, NewEvidence, TaskKind
 from depesha.schemas.usage import Hands
@@ -41,7 +42,10 @@ STORE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0)
 """Between tries to give a failed task back to a store that does not answer."""
 
 FAILURES = retry.Schedule(delays=(5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0), jitter=0.2)
-"""For tasks that fail inside: after the last try a person is asked."""
+"""For tasks that fail inside, so often in a row: after the last time a person is asked."""
+AWAY_SECONDS = 3.0
+"""To twice as much: the rest of a task that met a store which was away. As often as it takes, for
+nothing is wrong with the task."""
 
 
 Gate = Callable[[], Awaitable[bool]]
@@ -179,7 +183,7 @@ class Service:
         except asyncio.CancelledError:
             return await self._given_back(claim)
         except DepeshaError as error:
-            return await self._failed(claim, error.code)
+            return await self._failed(claim, error.code, away=isinstance(error, StoreAwayError))
         except TimeoutError:
             return await self._failed(claim, "TIME")
         except Exception:  # noqa: BLE001 - any fault of ours must end as a task again, not as a dead loop
@@ -196,7 +200,7 @@ class Service:
             return "failed"
         return "given_back"
 
-    async def _failed(self, claim: Claim, code: str) -> str:
+    async def _failed(self, claim: Claim, code: str, *, away: bool = False) -> str:
         """Put the task off, or leave it to a person; while the store is away, try that again.
 
         Left as it is, the task of a living gateway would rest until its lease ends: 16 minutes.
@@ -204,7 +208,7 @@ class Service:
         self._observer.trouble(f"task-{claim.kind.lower()}", code)
         for pause in STORE_PAUSES:
             try:
-                return await self._put_off(claim, code)
+                return await self._put_off(claim, code, away=away)
             except LostLeaseError:
                 return "lost"
             except DepeshaError as error:
@@ -212,11 +216,15 @@ class Service:
             await self._clock.sleep(pause)
         return "failed"  # the lease will end by itself and the task come back
 
-    async def _put_off(self, claim: Claim, code: str) -> str:
-        now = self._clock.now()
-        due = retry.next_try(FAILURES, claim.attempts + 1, now, self._jitter.fraction())
+    async def _put_off(self, claim: Claim, code: str, *, away: bool) -> str:
+        now, fraction = self._clock.now(), self._jitter.fraction()
+        if away:
+            rest = timedelta(seconds=AWAY_SECONDS * (1 + fraction))
+            await self._tasks.defer(claim, now + rest, tried=False)
+            return "deferred"
+        due = retry.next_try(FAILURES, claim.faults + 1, now, fraction)
         if due is not None:
-            await self._tasks.defer(claim, due)
+            await self._tasks.fail(claim, due)
             return "deferred"
         evidence = NewEvidence(
             kind=EvidenceKind.PARKED,

@@ -17,7 +17,7 @@ from itertools import count
 from os.path import dirname, isfile
 from pathlib import Path
 
-from depesha.errors import StorageError
+from depesha.errors import StorageError, StoreAwayError
 from depesha.ports import Clock
 from depesha.schemas.ids import Digest, digest
 
@@ -33,7 +33,8 @@ def disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(
+        kind = StorageError if isinstance(error, FileNotFoundError) else StoreAwayError
+        raise kind(
             "the store could not keep or read bytes",
             remedy="look at the disk: space, permissions, health",
             errno=error.errno or 0,

@@ -7,10 +7,18 @@ from typing import Any, TypeVar
 
 import apsw
 
-from depesha.errors import StorageError
+from depesha.errors import StorageError, StoreAwayError
 from depesha.queue.lane import Lane, Row, Ticket, Transaction, Value, Watch
 
 T = TypeVar("T")
+
+
+_AWAY = (
+    *(apsw.BusyError, apsw.LockedError, apsw.IOError, apsw.FullError, apsw.CantOpenError),
+    *(apsw.ReadOnlyError, apsw.PermissionsError, apsw.NoMemError, apsw.ProtocolError),
+    *(apsw.CorruptError, apsw.NotADBError),
+)
+"""Faults of disk, file or lock, whatever statement met them."""
 
 
 class SqliteTransaction:
@@ -73,7 +81,8 @@ class SqliteTransaction:
 
 def storage_error(error: apsw.Error) -> StorageError:
     """Translate a fault of SQLite; its text may hold data and stays out."""
-    return StorageError(
+    kind = StoreAwayError if isinstance(error, _AWAY) else StorageError
+    return kind(
         "the store could not do its work",
         remedy="look at the disk: space, permissions, health",
         fault=type(error).__name__,

@@ -42,7 +42,7 @@ ADD_TASK = """INSERT INTO tasks (message_id, kind, due_at, created_at, payload)
 ADD_OUTBOUND_TASK = """INSERT INTO tasks (outbound_id, kind, due_at, created_at, payload)
   VALUES (?, ?, ?, ?, ?)"""
 DUE_TASKS = """SELECT due_at, id, coalesce(message_id, outbound_id), kind, payload, attempts,
-  created_at FROM tasks
+  created_at, faults FROM tasks
   WHERE kind = ? AND parked_at IS NULL AND due_at <= ? ORDER BY due_at LIMIT ?"""
 LEASE_TASK = "UPDATE tasks SET lease = ?, due_at = ?, attempts = attempts + 1 WHERE id = ?"
 RETURN_TASKS = """UPDATE tasks SET lease = NULL, deaths = deaths + 1, due_at = min(due_at,
@@ -50,14 +50,17 @@ RETURN_TASKS = """UPDATE tasks SET lease = NULL, deaths = deaths + 1, due_at = m
   WHERE kind = ? AND parked_at IS NULL AND due_at > ? AND lease IS NOT NULL"""
 HELD_TASK = "SELECT 1 FROM tasks WHERE id = ? AND lease = ?"
 REMOVE_TASK = "DELETE FROM tasks WHERE id = ? AND lease = ?"
-DEFER_TASK = """UPDATE tasks SET due_at = ?, lease = NULL, deaths = 0, attempts = attempts - ?
-  WHERE id = ? AND lease = ?"""
+DEFER_TASK = """UPDATE tasks SET due_at = ?, lease = NULL, deaths = 0, faults = 0,
+  attempts = attempts - ? WHERE id = ? AND lease = ?"""
+FAIL_TASK = """UPDATE tasks SET due_at = ?, lease = NULL, deaths = 0, faults = faults + 1,
+  attempts = attempts - 1 WHERE id = ? AND lease = ?"""
 PARK_TASK = "UPDATE tasks SET parked_at = ?, reason = ?, lease = NULL WHERE id = ? AND lease = ?"
 PARKED_TASKS = """SELECT id, kind, coalesce(message_id, outbound_id), reason, parked_at, attempts
   FROM tasks WHERE parked_at IS NOT NULL ORDER BY parked_at LIMIT ?"""
 MESSAGE_OF_PARKED = """SELECT coalesce(message_id, outbound_id) FROM tasks
   WHERE id = ? AND parked_at IS NOT NULL"""
-UNPARK_TASK = """UPDATE tasks SET parked_at = NULL, reason = '', deaths = 0, due_at = ?
+UNPARK_TASK = """UPDATE tasks SET parked_at = NULL, reason = '', deaths = 0, faults = 0,
+  due_at = ?
   WHERE id = ? AND parked_at IS NOT NULL"""
 TASKS_OF_OUTBOUND = """SELECT id, kind, due_at, lease IS NOT NULL, parked_at IS NOT NULL FROM tasks
   WHERE outbound_id = ? AND kind = ? ORDER BY id"""

@@ -82,6 +82,15 @@ class SqliteTasks:
         )
         self._bell.ring((claim.kind,))
 
+    async def fail(self, claim: Claim, due_at: datetime) -> None:
+        """See `TaskQueue.fail`."""
+        due = to_micros(due_at)
+        await self._held(
+            lambda transaction: transaction.run(sql.FAIL_TASK, due, claim.task_id, claim.lease),
+            None,
+        )
+        self._bell.ring((claim.kind,))
+
     async def park(self, claim: Claim, reason: str, evidence: NewEvidence) -> None:
         """See `TaskQueue.park`; the parking time is the evidence's."""
         at = to_micros(evidence.at)
@@ -159,7 +168,7 @@ def _next_due(transaction: Transaction, kinds: tuple[TaskKind, ...]) -> int | No
 
 
 def _claim(row: Row, lease: str) -> Claim:
-    _due, task_id, message_id, kind, payload, attempts, created_at = row
+    _due, task_id, message_id, kind, payload, attempts, created_at, faults = row
     return Claim(
         task_id=task_id,
         kind=TaskKind(kind),
@@ -168,6 +177,7 @@ def _claim(row: Row, lease: str) -> Claim:
         attempts=attempts,
         created_at=to_moment(created_at),
         lease=lease,
+        faults=faults,
     )
 
 

@@ -166,6 +166,8 @@ class Claim:
     """Tries begun before this one."""
     created_at: datetime
     lease: str
+    faults: int = 0
+    """How often in a row it failed inside the gateway; those were no tries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ class Task:
     created_at: datetime
     due_at: datetime
     attempts: int = 0
+    faults: int = 0
     lease: str = ""
     parked_at: datetime | None = None
     reason: str = ""

@@ -53,9 +53,16 @@ class MemoryTasks:
     ) -> None:
         """See `TaskQueue.defer`."""
         task = self._state.held(claim)
-        task.due_at, task.lease = due_at, ""
+        task.due_at, task.lease, task.faults = due_at, "", 0
         task.attempts -= int(not tried)
         self._note(evidence)
+        self._state.ring()
+
+    async def fail(self, claim: Claim, due_at: datetime) -> None:
+        """See `TaskQueue.fail`."""
+        task = self._state.held(claim)
+        task.due_at, task.lease = due_at, ""
+        task.attempts, task.faults = task.attempts - 1, task.faults + 1
         self._state.ring()
 
     async def park(self, claim: Claim, reason: str, evidence: NewEvidence) -> None:
@@ -86,6 +93,7 @@ class MemoryTasks:
         if task is None or task.parked_at is None:
             raise UnknownMessageError("there is no such parked task")
         task.parked_at, task.reason, task.due_at = None, "", evidence.at
+        task.faults = 0
         self._note(replace(evidence, message_id=task.message_id))
         self._state.ring()
 
@@ -124,4 +132,5 @@ def _claim(task: Task, lease: str) -> Claim:
         attempts=task.attempts,
         created_at=task.created_at,
         lease=lease,
+        faults=task.faults,
     )

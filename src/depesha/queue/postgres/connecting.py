@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import Int8BinaryDumper
 from psycopg.types.string import StrBinaryDumper
 
-from depesha.errors import ConfigurationError, StorageError
+from depesha.errors import ConfigurationError, StorageError, StoreAwayError
 
 CONNECT_SECONDS = 5
 STATEMENT_MS = 60_000
@@ -173,12 +173,14 @@ def is_passing(error: psycopg.Error) -> bool:
 def storage_error(error: psycopg.Error) -> StorageError:
     """Translate a fault of PostgreSQL; its text may hold data and stays out."""
     if isinstance(error, EarlierPrimaryError):
-        return StorageError(
+        return StoreAwayError(
             "only a PostgreSQL server answers that another one has taken over from",
             remedy="shut the earlier primary down; start the promoted server",
             fault=type(error).__name__,
         )
-    return StorageError(
+    away = isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+    kind = StoreAwayError if away or (error.sqlstate or "").startswith(_LOST) else StorageError
+    return kind(
         "the store could not do its work",
         remedy="look at the PostgreSQL server: is it running, is its disk full",
         fault=type(error).__name__,
