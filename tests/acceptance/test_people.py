@@ -76,7 +76,7 @@ async def settled(visitor: Visitor, login: str, *, second: bool = False) -> str:
     await visitor.log_in(login, FIRST)
     await visitor.open("/password")
     await visitor.submit("/password", old=FIRST, new=OWN, again=OWN)
-    return await visitor.enrol(CLOCK) if second else ""
+    return await visitor.enrol(CLOCK, OWN) if second else ""
 
 
 async def held(world: Stage, subject: str) -> str:

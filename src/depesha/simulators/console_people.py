@@ -13,6 +13,7 @@ import re
 import struct
 from dataclasses import dataclass
 from html import unescape
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -132,15 +133,16 @@ class Visitor:
         if 'name="password"' in self.page and 'name="login"' in self.page:
             raise PeerError(f"the console does not let {login} in")
 
-    async def enrol(self, clock: Clock) -> str:
-        """Enrol a second factor; return its key."""
+    async def enrol(self, clock: Clock, password: str) -> str:
+        """Enrol a second factor, with the account's password once more; return its key."""
         await self.open("/account")
         found = _CODE.search(self.page)
         if found is None:
             raise PeerError("the console offers no second factor")
         key = found[1].replace(" ", "")
         code = code_at(key, clock.now().timestamp())
-        if await self.submit("/account/second", code=code) != 200:  # noqa: PLR2004 -- HTTP's OK
+        status = await self.submit("/account/second", code=code, old=password)
+        if status != HTTPStatus.OK:
             raise PeerError("the console did not take the second factor")
         return key
 
@@ -166,7 +168,7 @@ async def settle_in(console: str, post: Post, given: str, own: str, clock: Clock
         await visitor.log_in(post.login, given)
         await visitor.open("/password")
         await visitor.submit("/password", old=given, new=own, again=own)
-        key = await visitor.enrol(clock) if post.second else ""
+        key = await visitor.enrol(clock, own) if post.second else ""
     async with Visitor(console) as visitor:
         if not post.second:  # a code opens once; the next one must be waited for
             await visitor.log_in(post.login, own)
