@@ -96,6 +96,7 @@ async def test_a_hanging_register_and_a_good_copy_let_the_gateway_start(world: S
         world.country.register.mood = Mood()
 
 
+@pytest.mark.slow
 async def test_without_any_register_messages_are_held_until_it_is_back(world: Stage) -> None:
     """Law 1: no copy on disk either; nobody is refused for it."""
     copy = world.gateway.plan.folder / "store" / "seos-register.json"

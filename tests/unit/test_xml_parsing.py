@@ -97,6 +97,34 @@ def test_a_long_name_is_found_whatever_hides_the_end_of_its_tag(sign: str, space
             xml.parse(document.replace("<a>", f"<a{space}>").encode())
 
 
+@pytest.mark.parametrize("text", ["", "t" * 300, "t" * 256], ids=["bare", "long", "just short"])
+@pytest.mark.parametrize("over", [0, 1])
+def test_what_the_tags_alone_prove_is_what_the_walk_finds(text: str, over: int) -> None:
+    """At each cap exactly, and one past it."""
+    depth, many = xml.DEPTH + over, xml.ATTRIBUTES_EACH + over
+    names = xml.NAMESPACES + over
+    for document in (
+        f"<e>{text}" * depth + f"{text}</e>" * depth,
+        f"<e>{text}<f " + " ".join(f"a{n}='1'" for n in range(many)) + f"/>{text}</e>",
+        f"<e>{text}<f " + " ".join(f"xmlns:a{n}='u{n}'" for n in range(names)) + f"/>{text}</e>",
+    ):
+        source = document.encode()
+        if over:
+            assert not xml._plainly_small(source)
+            with pytest.raises(WireError):
+                xml.parse(source)
+        else:
+            assert xml.parse(source).root.tag == "e"
+
+
+def test_many_tags_cost_little_to_look_at() -> None:
+    """A run of tags is never gone back over."""
+    source = b"<a>" + b"<b/>" * 200_000 + b"</a>"
+    assert not xml._plainly_small(source)
+    assert not xml._plainly_small(b"<a>" + (b"<b>" + b"t" * 300 + b"</b>") * 2_000 + b"</a>")
+    assert xml._plainly_small(b"<a>" + b"t" * 900_000 + b"</a>")
+
+
 def test_a_dtd_that_slipped_through_the_gate_is_found_in_the_tree() -> None:
     root = etree.fromstring(b"<!DOCTYPE a><a/>")
     with pytest.raises(WireError, match="DTD"):

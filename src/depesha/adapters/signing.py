@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from copy import copy
+from functools import cache
 from typing import Final, Protocol, cast
 
 import xmlsec
@@ -81,7 +82,8 @@ class XmlSigner:
                 divide(element)
         if next(root.iter(f"{{{DS}}}Signature"), None) is not None:
             raise DepeshaError("the document is signed already")
-        signature = _template(root, algorithm)
+        signature = copy(_empty(algorithm))
+        root.append(signature)
         context = xmlsec.SignatureContext()
         context.key = self._key
         try:
@@ -120,13 +122,14 @@ class XmlSigner:
         return base64.b64decode(text)
 
 
-def _template(root: etree._Element, algorithm: str) -> etree._Element:
-    """Put an empty signature at the end of the root, without a single blank."""
+@cache
+def _empty(algorithm: str) -> etree._Element:
+    """Return an empty signature, without a single blank; it is copied and never changed."""
     try:
         method, digest = METHODS[algorithm]
     except KeyError as error:
         raise ConfigurationError("the signature algorithm is not one we sign with") from error
-    signature = etree.SubElement(root, f"{{{DS}}}Signature", nsmap=_DEFAULT)
+    signature = etree.Element(f"{{{DS}}}Signature", nsmap=_DEFAULT)
     signed = _child(signature, "SignedInfo")
     _child(signed, "CanonicalizationMethod", Algorithm=C14N)
     _child(signed, "SignatureMethod", Algorithm=method)

@@ -147,28 +147,39 @@ def _after(head: bytes, end: bytes, start: int) -> int:
     return PROLOG if found < 0 else found + len(end)
 
 
+_TAGS: Final = 2 * DEPTH
+_RUN: Final = re.compile(
+    rb"(?:<[^<>]{0,%d}+>[^<>]{0,256}+){1,%d}+"
+    % (NAME // 2 - 1, _TAGS + 1)  # possessive: no way back
+)
+"""Tags, one after another, with no more than a little text behind each."""
+
+
 def _plainly_small(source: bytes) -> bool:
     """Tell whether its tags alone prove the caps on depth, numbers and names: the usual message.
 
     Each level of nesting takes two tags, each attribute an equals sign within one. Where a single
     `>` follows each `<` before the next one, it ends the tag, for no tag may hold a `<`. A name
-    and its namespace stand in two tags at most. Saves a walk that costs as much as parsing, and
-    looks at the tags only: the text between them, an attachment mostly, is skipped.
+    and its namespace stand in two tags at most. Saves a walk that costs as much as parsing; a long
+    text, an attachment mostly, is skipped, and what a short one holds counts as if it were a tag's.
     """
-    find, tags, whole = source.find, [], len(source)
+    find, whole = source.find, len(source)
+    runs: list[bytes] = []
     start = find(b"<")
     while start >= 0:
-        following = find(b"<", start + 1)
-        until = following if following >= 0 else whole
-        end = find(b">", start, until)
-        if not 0 <= end - start <= NAME // 2 or find(b">", end + 1, until) >= 0:
+        run = _RUN.match(source, start)
+        if run is None or len(runs) > _TAGS:
             return False
-        tags.append(source[start:end])
-        if len(tags) > 2 * DEPTH:
+        runs.append(run[0])
+        start = find(b"<", run.end())
+        if find(b">", run.end(), start if start >= 0 else whole) >= 0:
             return False
-        start = following
-    told = b"".join(tags)
-    return told.count(b"=") <= ATTRIBUTES_EACH and told.count(b"xmlns") <= NAMESPACES
+    told = b"".join(runs)
+    return (
+        told.count(b"<") <= _TAGS
+        and told.count(b"=") <= ATTRIBUTES_EACH
+        and told.count(b"xmlns") <= NAMESPACES
+    )
 
 
 def _judge_type(root: etree._Element) -> None:
