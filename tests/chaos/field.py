@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 
     from tests.crash.audit import Ledger
 
-TRIES: Final = [0.5, 1.0, 2.0, *([3.0] * 60)]
-"""Waits that are never used up within a run."""
+TRIES: Final = [0.5, 1.0, 2.0, *([3.0] * 600)]
+"""Waits that are never used up within a run: half an hour of a peer that is away."""
 SETTINGS: Final[dict[str, dict[str, object]]] = {
+    "retry": {"notice": TRIES, "jitter": 0.0},
     "outbound": {"patience_seconds": 1.0, "look_again_seconds": 1.0, "workers": 8},
     "outbound.retry": {
         "seos": TRIES,
