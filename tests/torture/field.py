@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Final
 
-from tests.chaos.field import Field
+from tests.chaos.field import SETTINGS, Field
 from tests.chaos.staff import UNFINISHED
 from tests.crash import child
 from tests.crash.ending import judge_log
@@ -22,7 +22,7 @@ from tests.torture.shared import (
 from tests.torture.torment import Torment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from tests.chaos.plan import Plan
@@ -34,10 +34,20 @@ PATIENCE: Final = 1200.0
 at seven deaths in a row, as happens to one in a thousand here, rests for a quarter of an hour."""
 
 
+ABSENCE: Final[dict[str, object]] = {"absence_seconds": 15.0}
+"""Longer than a gateway is frozen here: one that wakes late sends what it had begun. In real life
+it is 2 and 15 minutes."""
+
+
 class TortureField(Field):
     """`async with TortureField(plan, turns, seconds, …) as field`, then `play` once."""
 
     patience = PATIENCE
+    settings: Mapping[str, Mapping[str, object]] = {
+        **SETTINGS,
+        "networks.isds": {**SETTINGS["networks.isds"], **ABSENCE},
+        "networks.ssev": ABSENCE,
+    }
 
     def __init__(
         self,
