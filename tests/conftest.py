@@ -25,29 +25,10 @@ os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
 os.environ["PYTHONDONTWRITEBYTECODE"] = ""
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Half as many again as there are cores: the long ones wait for real processes."""
-    return max(2, round(1.5 * len(os.sched_getaffinity(0))))
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let every worker begin with its share of the slow ones, so that none is alone at the end.
-
-    With `--dist worksteal` each worker gets a run of the list, all of the same length.
-    """
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    slow = [item for item in items if item.get_closest_marker("slow") is not None]
-    quick = [item for item in items if item.get_closest_marker("slow") is None]
-    left, items[:] = len(items), []
-    for worker in range(workers):
-        size = left // (workers - worker)
-        left -= size
-        share = slow[worker::workers]
-        rest = max(0, size - len(share))
-        items += share + quick[:rest]
-        del quick[:rest]
-    items += quick
+    """Begin with the slow ones, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(autouse=True, scope="session")

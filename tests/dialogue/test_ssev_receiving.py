@@ -255,12 +255,12 @@ async def test_one_message_that_cannot_be_fetched_keeps_no_other_waiting(
     await sent(plain, a, b)
     house = House(tmp_path / "house")
     plain.ssev.quirks = SsevQuirks(soap_faults=1, at=frozenset({SsevOperation.OPEN}))
-    async with running(plain, b, house, park_first_seconds=0.5) as channel:
+    async with running(plain, b, house, park_first_seconds=3.0) as channel:
         report = await channel.receiver.poll(house)
         assert (report.documents, report.parked) == (1, 1)
         assert house.parked == [(f"ssev:{first}", "SERVER")]
         assert (await channel.receiver.poll(house)).documents == 0  # it rests
-        await CLOCK.sleep(0.6)
+        await CLOCK.sleep(3.1)
         report = await channel.receiver.poll(house)
         assert (report.documents, report.parked) == (1, 0)
         assert len(house.arrivals) == 2
