@@ -360,15 +360,21 @@ class MalwareScanner(Protocol):
 class Looking(Protocol):
     """Files that a scanner is looking at."""
 
-    def finish(self) -> None:
-        """Wait for the verdicts and note them for the scan. Never raises; blocking."""
+    def finish(self) -> tuple[ScanResult, ...]:
+        """Wait and return what was said, in order; files that nothing was said of are missing.
+
+        Never raises; blocking.
+        """
 
 
 class Foresight(Protocol):
     """Lets the scanner begin while a message is still being read. A help, never a verdict."""
 
-    def begin(self, files: Sequence[Path]) -> Looking | None:
-        """Hand files over, in a worker thread; None where the scan will do it. Never raises."""
+    def begin(self, files: Sequence[tuple[int, bytes | Path]]) -> Looking | None:
+        """Hand files (index, content) over, in a worker thread; None where the scan will do it.
+
+        Never raises.
+        """
 
 
 # --- memory ---------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ async def test_a_lost_store_is_put_back_and_nothing_is_lost_or_sent_twice(tmp_pa
         clock=CLOCK,
         ids=IDS,
     )
-    assert status == 0, lines[-1]
+    assert status == 0, json.dumps(lines[-1], ensure_ascii=False)
     assert len(lines) == 10
     compared = lines[8]
     assert "0 lost, 0 doubled, 0 untrue" in json.dumps(compared)

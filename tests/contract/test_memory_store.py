@@ -12,7 +12,7 @@ import pytest
 
 from depesha.errors import ConflictError, LostLeaseError, UnknownMessageError, WrongStateError
 from depesha.schemas.envelope import Party
-from depesha.schemas.facts import Arrival, Known, SignatureFacts
+from depesha.schemas.facts import Arrival, Known, ScanResult, SignatureFacts
 from depesha.schemas.ids import MessageId
 from depesha.schemas.lifecycle import InboundEvent, InboundState
 from depesha.schemas.message import Change, EvidenceKind, Message, Query, Stored, TaskKind
@@ -69,6 +69,13 @@ async def test_an_unreadable_arrival_is_kept_too(memory: Body) -> None:
     await memory.store.admit(new_message(1, state=InboundState.REJECTED, arrived=came))
     assert (await memory.store.get(id_of(1))).arrival == came
     assert await memory.store.known(came) == ()
+
+
+async def test_a_look_of_the_scanner_serves_once(memory: Body) -> None:
+    came = arrival(1)
+    seen = replace(came, scans=(ScanResult(index=1, engine="an engine"),))
+    await memory.store.admit(replace(new_message(1), arrival=seen))
+    assert (await memory.store.get(id_of(1))).arrival == came
 
 
 async def test_an_unknown_message_is_an_error(memory: Body) -> None:

@@ -12,6 +12,7 @@ import pytest
 import zeep
 from aiohttp import web
 
+from depesha.adapters.memory.scanner import EICAR
 from depesha.adapters.seos import soap
 from depesha.adapters.seos.mapping import Mapper
 from depesha.adapters.seos.writing import write_error, write_inquiry, write_status
@@ -19,7 +20,9 @@ from depesha.schemas import xml
 from depesha.schemas.answer import DocumentStatus, ErrorNotice, Inquiry, StatusNotice
 from depesha.schemas.envelope import DocumentReference
 from depesha.schemas.evidence import sha256
+from depesha.schemas.facts import Arrival
 from depesha.schemas.steps import Step
+from depesha.schemas.verdict import Rejection, finding
 from depesha.schemas.wire.seos import SERVICE
 from tests.support.seos import DOCUMENT, A, Bench, document, envelope, heading
 
@@ -115,6 +118,38 @@ async def test_a_document_is_answered_in_the_same_call(listener: Listener) -> No
     assert bench.checkpoint.steps == [Step.BYTES_READ, Step.ORIGINAL_KEPT, Step.ANSWERED]
     assert bench.observer.named("request") == [("partners", 200, 0.0)]
     assert [event[0] for event in bench.observer.named("arrived")] == ["seos"]
+
+
+async def test_small_files_are_scanned_in_memory_and_need_not_lie_on_the_disk(
+    listener: Listener,
+) -> None:
+    """CHK-05; ADR 0003: the original holds them."""
+    await listener.post(soap.wrap_request(document((b"hello", EICAR, b""))))
+    arrival = listener.bench.intake.arrival
+    assert [(one.index, bool(one.malware)) for one in arrival.scans] == [(1, False), (2, True)]
+    assert kept(listener.bench, arrival) == [False, False, True]
+
+
+async def test_what_no_scanner_saw_in_memory_becomes_a_file_for_it(listener: Listener) -> None:
+    listener.bench.scanner.failure = "unavailable"
+    await listener.post(soap.wrap_request(document((b"hello", b"there"))))
+    arrival = listener.bench.intake.arrival
+    assert arrival.scans == ()
+    assert kept(listener.bench, arrival) == [True, True]
+
+
+async def test_files_of_a_doubtful_sender_are_neither_scanned_nor_kept(
+    listener: Listener,
+) -> None:
+    listener.bench.verifier.fault = finding(Rejection.SIGNATURE_INVALID)
+    await listener.post(soap.wrap_request(document((b"hello",))))
+    assert listener.bench.scanner.scanned == 0
+    assert kept(listener.bench, listener.bench.intake.arrival) == [False]
+
+
+def kept(bench: Bench, arrival: Arrival) -> list[bool]:
+    assert arrival.envelope is not None
+    return [bench.blobs.path(one.digest) is not None for one in arrival.envelope.attachments]
 
 
 @pytest.mark.parametrize("path", ["/", "/seos", "/submitmsg.php", "/a/b.nsf?x=1", "/%D0%9F/"])

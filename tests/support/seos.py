@@ -14,6 +14,7 @@ from lxml import etree
 from depesha.adapters.memory.blobs import MemoryBlobs
 from depesha.adapters.memory.directory import MemoryDirectory
 from depesha.adapters.memory.observer import RecordingObserver
+from depesha.adapters.memory.scanner import MemoryForesight, MemoryScanner
 from depesha.adapters.memory.system import (
     CountingIds,
     HandClock,
@@ -259,6 +260,7 @@ class Bench:
         self.checkpoint = RecordingCheckpoint()
         self.threads = InlineThreads()
         self.intake = Answering()
+        self.scanner = MemoryScanner()
         self.settings = SeosSettings.model_validate(
             {"register_url": "https://register.example/", **settings}
         )
@@ -294,5 +296,6 @@ class Bench:
                 checkpoint=self.checkpoint,
                 settings=self.settings,
                 body_bytes=self.settings.body_bytes or Limits().message_bytes,
+                foresight=MemoryForesight(self.scanner),
             )
         )

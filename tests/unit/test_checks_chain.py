@@ -20,7 +20,7 @@ from depesha.errors import StorageError
 from depesha.gateway.checks.chain import CHECKS, TABLE, Chain, Need, Result, Row
 from depesha.schemas.answer import Inquiry
 from depesha.schemas.envelope import DocumentReference
-from depesha.schemas.facts import Arrival, Case, Known
+from depesha.schemas.facts import Arrival, Case, Known, ScanResult
 from depesha.schemas.ids import Guid, MessageId
 from depesha.schemas.participant import DirectoryState, Participant
 from depesha.schemas.policy import Policy
@@ -202,6 +202,17 @@ async def test_bytes_that_are_gone_are_held_and_looked_for_again(house: House) -
     got = await house.chain.examine(make.arrival(), make.NOW)
     assert got.outcome is Result.HELD
     assert got.retry
+
+
+async def test_what_was_scanned_while_it_was_read_is_not_scanned_again(house: House) -> None:
+    two = (make.attachment(content=b"1"), make.attachment(content=b"2", index=2))
+    house.blobs.put(b"2")
+    seen = replace(make.arrival(*two), scans=(ScanResult(index=1),))
+    assert (await house.chain.examine(seen, make.NOW)).outcome is Result.PASSED
+    assert house.scanner.scanned == 1
+    found = replace(seen, scans=(ScanResult(index=1, malware="a worm"), ScanResult(index=2)))
+    assert (await house.chain.examine(found, make.NOW)).outcome is Result.REJECTED
+    assert house.scanner.scanned == 1
 
 
 async def test_a_message_without_files_does_not_need_a_scanner(house: House) -> None:

@@ -32,9 +32,6 @@ _CHUNK = 256 * 1024
 _REPLY_BYTES = 4096
 _VERSION_SECONDS = 300.0
 """How long a scanner's version is believed before it is asked again."""
-_FORESEEN_SECONDS = 10.0
-"""How long a verdict serves the scan that it was asked for ahead."""
-_MOST_FORESEEN = 256
 _LIMITS = ("Heuristics.Limits.Exceeded", "Heuristics.Encrypted")
 """Alarms that mean "I did not look at all of it", not "I found something"."""
 _PATH_CHARACTERS = 104
@@ -68,15 +65,6 @@ class Ready:
 
     path: str
     engine: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Foreseen:
-    """What a scanner said of a file a moment ago."""
-
-    reply: bytes
-    engine: str
-    until: float
 
 
 @dataclass(slots=True)
@@ -125,7 +113,6 @@ class ClamdScanner:
         ]
         self._clock = clock
         self._connect_seconds = connect_seconds
-        self._foreseen: dict[str, _Foreseen] = {}
 
     def ready(self) -> Ready | None:
         """Return the least busy scanner if it takes open files and its version is known.
@@ -136,18 +123,6 @@ class ClamdScanner:
         if not scanner.unix_path or self._clock.monotonic() >= scanner.version_until:
             return None
         return Ready(path=scanner.unix_path, engine=scanner.version)
-
-    def foresee(self, path: Path, reply: bytes, engine: str) -> None:
-        """Note a whole reply about a file for the scan that follows; once, and not for long."""
-        if len(self._foreseen) < _MOST_FORESEEN:
-            until = self._clock.monotonic() + _FORESEEN_SECONDS
-            self._foreseen[str(path)] = _Foreseen(reply=reply, engine=engine, until=until)
-        else:
-            self._foreseen.clear()
-
-    def _seen(self, path: Path) -> _Foreseen | None:
-        known = self._foreseen.pop(str(path), None) if self._foreseen else None
-        return known if known is not None and self._clock.monotonic() < known.until else None
 
     async def scan(
         self, files: Sequence[tuple[int, Path]], budget: float
@@ -161,9 +136,6 @@ class ClamdScanner:
         return tuple(task.result() for task in tasks)
 
     async def _one(self, index: int, path: Path, deadline: float) -> ScanResult:
-        known = self._seen(path)
-        if known is not None:
-            return _result(index, _whole(known.reply), known.engine)
         engine = ""
         try:
             async with asyncio.timeout_at(deadline):
@@ -175,7 +147,7 @@ class ClamdScanner:
             return ScanResult(index=index, incomplete="unavailable")
         except (_CutOffError, OSError):
             return ScanResult(index=index, incomplete="cut off")
-        return _result(index, reply, engine)
+        return result_of(index, reply, engine)
 
     async def _ask_any(self, path: Path) -> tuple[_Scanner, str]:
         """Ask the least busy scanner; go on to the next where nobody listens."""
@@ -341,7 +313,7 @@ def _whole(reply: bytes) -> str:
     return reply[:-1].decode("utf-8", errors="replace").strip()
 
 
-def _result(index: int, reply: str, engine: str) -> ScanResult:
+def result_of(index: int, reply: str, engine: str) -> ScanResult:
     """Read `…: OK`, `…: NAME FOUND` or `… ERROR`; only the first is clean."""
     verdict = reply.rpartition(": ")[2]
     if verdict == "OK":

@@ -1,8 +1,8 @@
 """Hands small files to clamd while their message is still being read (`ports.Foresight`).
 
-The scanner works while the worker thread signs, and the event loop is spared one exchange for each
-message. It judges nothing: it notes what clamd said, and whoever scans the very file a moment later
-finds it. Where anything is unusual it does nothing, and the scan is made in the ordinary way.
+The scanner works while the worker thread signs, the event loop is spared one exchange for each
+message, and a small file need not lie on the disk at all: it travels as an open file in memory. It
+judges nothing. Where anything is unusual it says nothing, and the scan is made in the ordinary way.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
+from depesha.adapters.clamd import result_of
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from depesha.adapters.clamd import ClamdScanner
     from depesha.ports import Clock
+    from depesha.schemas.facts import ScanResult
 
 MOST_BYTES: Final = 1024 * 1024
 """Of all files of a message: from here on, many connections at once slow clamd (measured)."""
@@ -32,34 +35,44 @@ _REPLY_BYTES: Final = 4096
 class ClamdForesight:
     """Asks the scanner of `scanner` that is least busy, over its Unix socket."""
 
-    def __init__(self, scanner: ClamdScanner, clock: Clock, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        scanner: ClamdScanner,
+        clock: Clock,
+        *,
+        patience: float = PATIENCE,
+        told: Callable[[tuple[ScanResult, ...], float], None] | None = None,
+    ) -> None:
+        """`told` hears of every look: its results, and the seconds it took."""
         self.patience = patience
         self._scanner = scanner
         self._clock = clock
+        self._told = told
         self._resting_until = float("-inf")
 
-    def begin(self, files: Sequence[Path]) -> Looking | None:
+    def begin(self, files: Sequence[tuple[int, bytes | Path]]) -> Looking | None:
         """Hand the files over; None where that is better left to the scan. In a worker thread."""
         if not 0 < len(files) <= MOST_FILES or self._clock.monotonic() < self._resting_until:
             return None
         ready = self._scanner.ready()
         if ready is None:
             return None
-        looking = Looking(self, ready.engine)
+        looking = Looking(self, ready.engine, self._clock.monotonic())
         try:
-            if sum(os.stat(file).st_size for file in files) > MOST_BYTES:  # noqa: PTH116 - hot
+            if sum(_size(content) for _, content in files) > MOST_BYTES:
                 return None
-            for file in files:
-                looking.hand_over(ready.path, file)
+            for index, content in files:
+                looking.hand_over(ready.path, index, content)
         except OSError:
             self.rest()
             looking.close()
             return None
         return looking
 
-    def note(self, file: Path, reply: bytes, engine: str) -> None:
-        """Keep what clamd said of a file for the scan that follows."""
-        self._scanner.foresee(file, reply, engine)
+    def note(self, results: tuple[ScanResult, ...], began: float) -> None:
+        """Tell of a look that is over."""
+        if self._told is not None and results:
+            self._told(results, self._clock.monotonic() - began)
 
     def rest(self) -> None:
         """Leave a scanner in peace that does not answer as it should."""
@@ -69,40 +82,64 @@ class ClamdForesight:
 class Looking:
     """Files that a scanner is looking at."""
 
-    def __init__(self, foresight: ClamdForesight, engine: str) -> None:
+    def __init__(self, foresight: ClamdForesight, engine: str, began: float) -> None:
         self._foresight = foresight
         self._engine = engine
-        self._asked: list[tuple[Path, socket.socket]] = []
+        self._began = began
+        self._asked: list[tuple[int, socket.socket]] = []
         self._open = ExitStack()
 
-    def hand_over(self, address: str, file: Path) -> None:
+    def hand_over(self, address: str, index: int, content: bytes | Path) -> None:
         """Send the open file with the command (FILDES); raise `OSError`."""
         connection = self._open.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         connection.settimeout(self._foresight.patience)
         connection.connect(address)
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = _opened(content)
         try:
             socket.send_fds(connection, [b"zFILDES\0\0"], [descriptor])
         finally:
             os.close(descriptor)
-        self._asked.append((file, connection))
+        self._asked.append((index, connection))
 
-    def finish(self) -> None:
-        """Wait for the verdicts and note them; what did not come is not noted. Never raises."""
+    def finish(self) -> tuple[ScanResult, ...]:
+        """Wait for the verdicts; what did not come whole is not told. Never raises."""
+        results: list[ScanResult] = []
         with self._open:
             try:
-                for file, connection in self._asked:
-                    reply = _read(connection)
-                    self._foresight.note(file, reply, self._engine)
+                for index, connection in self._asked:
+                    results.append(result_of(index, _read(connection), self._engine))
             except OSError:
                 self._foresight.rest()
+        told = tuple(results)
+        self._foresight.note(told, self._began)
+        return told
 
     def close(self) -> None:
         """Forget about it."""
         self._open.close()
 
 
-def _read(connection: socket.socket) -> bytes:
+def _size(content: bytes | Path) -> int:
+    return len(content) if isinstance(content, bytes) else os.stat(content).st_size  # noqa: PTH116 - hot
+
+
+def _opened(content: bytes | Path) -> int:
+    """Return a descriptor that a scanner can read from the start: the file's, or one in memory."""
+    if not isinstance(content, bytes):
+        return os.open(content, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.memfd_create("attachment", os.MFD_CLOEXEC)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _read(connection: socket.socket) -> str:
     """Return a reply that came to its end; raise `OSError` for any other."""
     reply = b""
     while not reply.endswith(b"\0"):
@@ -110,4 +147,4 @@ def _read(connection: socket.socket) -> bytes:
         if not part or len(reply) > _REPLY_BYTES:
             raise ConnectionError("the scanner broke off")
         reply += part
-    return reply
+    return reply[:-1].decode("utf-8", errors="replace").strip()

@@ -181,6 +181,7 @@ class Gateway:
         session = aiohttp.ClientSession()
         self._stack.push_async_callback(session.close)
         scanner = ClamdScanner(settings.scanner.addresses, clock=self._clock)
+        watched = WatchedScanner(scanner, self._metrics, self._clock)
         self._watching = Watching(
             settings,
             metrics=self._metrics,
@@ -202,9 +203,9 @@ class Gateway:
             trust=trust,
             memory=memory,
             session=session,
-            scanner=WatchedScanner(scanner, self._metrics, self._clock),
+            scanner=watched,
             inspector=Inspector(limits=values.limits(settings)),
-            foresight=ClamdForesight(scanner, self._clock),
+            foresight=ClamdForesight(scanner, self._clock, told=watched.told),
         )
 
     def _rooms(self, hooks: WebhookSender, numbers: Numbers | None) -> None:

@@ -1,12 +1,14 @@
-"""An attachment's bytes, opened for reading; made anew from the original where they are gone.
+"""An attachment's bytes, opened for reading; taken out of the original where no file holds them.
 
-Attachments are written without waiting for the disk, for the original holds them too; so their
-digest is proved before they are handed on. Nothing here decides who may read them.
+Small attachments seldom have a file of their own, and files are written without waiting for the
+disk, for the original holds them all; so their digest is proved before they are handed on. Nothing
+here decides who may read them.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,6 +16,7 @@ from depesha.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from depesha.ports import BlobStore, Extractor
     from depesha.schemas.envelope import Attachment
@@ -21,7 +24,10 @@ if TYPE_CHECKING:
     from depesha.schemas.message import Message
 
 _CHUNK = 1024 * 1024
+_SMALL = 1024 * 1024
+"""Bytes; up to this size no file is made for one reader."""
 
+_DIFFERS = "the stored original does not hold this attachment any more"
 _LOOKS = 5
 """So often bytes are made anew that go away at that very moment: another message with the same
 attachment is being sealed away."""
@@ -45,6 +51,8 @@ class Attachments:
                 file = self._kept(attachment.digest)
                 if file is not None:
                     return file
+                if attachment.size <= _SMALL:
+                    return self._taken_out(message, attachment)
                 self._make(message, attachment)
         raise StorageError("the attachment could not be kept")
 
@@ -67,11 +75,26 @@ class Attachments:
         file.close()
         return None
 
-    def _make(self, message: Message, attachment: Attachment) -> None:
-        """Take the attachment out of the original again and keep it."""
+    def _original(self, message: Message) -> Path:
         original = self._blobs.path(message.arrival.original)
         if original is None:
             raise StorageError("the original of this message is no longer kept in the clear")
+        return original
+
+    def _taken_out(self, message: Message, attachment: Attachment) -> BinaryIO:
+        """Take a small attachment out of the original."""
+        into = io.BytesIO()
+        original = self._original(message)
+        self._extractors[message.network].extract(original, attachment.index, into)
+        into.seek(0)
+        if _digest_of(into) != attachment.digest:
+            raise StorageError(_DIFFERS)
+        into.seek(0)
+        return into
+
+    def _make(self, message: Message, attachment: Attachment) -> None:
+        """Take the attachment out of the original again and keep it."""
+        original = self._original(message)
         spool = self._blobs.spool()
         try:
             with spool.open("wb") as into:
@@ -80,7 +103,7 @@ class Attachments:
             spool.unlink(missing_ok=True)
             raise
         if self._blobs.put(spool, durable=True) != attachment.digest:
-            raise StorageError("the stored original does not hold this attachment any more")
+            raise StorageError(_DIFFERS)
 
 
 @contextmanager

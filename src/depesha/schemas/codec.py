@@ -65,9 +65,13 @@ def _load(adapter: TypeAdapter[T], data: bytes | str) -> T:
         raise StorageError("a stored value cannot be read", faults=error.error_count()) from None
 
 
+_PASSING = {"scans"}
+"""What serves the first look alone."""
+
+
 def arrival_bytes(arrival: Arrival) -> bytes:
-    """Return the stored form of an arrival."""
-    return _arrivals().dump_json(arrival)
+    """Return the stored form of an arrival: all of it but `scans`."""
+    return _arrivals().dump_json(arrival, exclude=_PASSING)
 
 
 def load_arrival(data: bytes) -> Arrival:

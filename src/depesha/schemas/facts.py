@@ -113,6 +113,9 @@ class Arrival:
     """Third identity: sender, number, date, subject and the files' digests together."""
     transport_serial: SerialNumber | None = None
     """Serial of the TLS client certificate, where there was one."""
+    scans: tuple[ScanResult, ...] = ()
+    """What a scanner said of files while the message was read; of the others nothing. Not kept
+    with the message: a later look asks again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,17 +41,49 @@ class MemoryScanner:
     def _one(self, index: int, path: Path, failure: str) -> ScanResult:
         if failure:
             return ScanResult(index=index, incomplete=failure)
-        self.scanned += 1
         try:
-            infected = EICAR in path.read_bytes()
+            return self.look(index, path.read_bytes())
         except OSError:
             return ScanResult(index=index, incomplete="cut off")
-        return ScanResult(
-            index=index, malware="Eicar-Test-Signature" if infected else "", engine=_ENGINE
-        )
+
+    def look(self, index: int, content: bytes) -> ScanResult:
+        """Look at content in memory."""
+        self.scanned += 1
+        malware = "Eicar-Test-Signature" if EICAR in content else ""
+        return ScanResult(index=index, malware=malware, engine=_ENGINE)
 
     async def ping(self) -> str:
         """Return a version; raise `ScannerError` while it is made to be unavailable."""
         if self.failure == "unavailable":
             raise ScannerError("no malware scanner answers")
         return _ENGINE
+
+
+class MemoryForesight:
+    """`ports.Foresight` on a scanner in memory: silent while that one is made to fail."""
+
+    def __init__(self, scanner: MemoryScanner) -> None:
+        self._scanner = scanner
+
+    def begin(self, files: Sequence[tuple[int, bytes | Path]]) -> MemoryLooking | None:
+        """See `Foresight.begin`."""
+        return MemoryLooking(self._scanner, tuple(files)) if files else None
+
+
+class MemoryLooking:
+    """`ports.Looking` that looks at the end."""
+
+    def __init__(self, scanner: MemoryScanner, files: tuple[tuple[int, bytes | Path], ...]) -> None:
+        self._scanner = scanner
+        self._files = files
+
+    def finish(self) -> tuple[ScanResult, ...]:
+        """See `Looking.finish`."""
+        if self._scanner.failure:
+            return ()
+        return tuple(
+            self._scanner.look(
+                index, content if isinstance(content, bytes) else content.read_bytes()
+            )
+            for index, content in self._files
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from depesha.adapters.memory.state import MemoryState
 from depesha.errors import ConflictError, UnknownMessageError, WrongStateError
@@ -42,7 +43,7 @@ class MemoryStore:
         """See `MessageStore.admit`."""
         if new.state not in FIRST_STATES:
             raise WrongStateError("a message cannot be stored first in this state")
-        message = first(new)
+        message = first(replace(new, arrival=replace(new.arrival, scans=())))
         keys = held_keys(message)
         if taken := [known for known in self._holders(keys) if not may_share(known, new)]:
             return taken[0]

@@ -61,8 +61,17 @@ class Enclosures:
         self._inspector = inspector
         self._limits = limits
 
-    def take(self, parts: Sequence[AttachmentPart], *, keep: bool) -> Taken:
-        """Take every attachment, in order; raise `WireError` for bad base64, or `StorageError`."""
+    def take(
+        self,
+        parts: Sequence[AttachmentPart],
+        *,
+        keep: bool,
+        aside: dict[Digest, bytes] | None = None,
+    ) -> Taken:
+        """Take every attachment, in order; raise `WireError` for bad base64, or `StorageError`.
+
+        Where `aside` is given, small ones are laid there instead of being kept as files.
+        """
         keep = keep and len(parts) <= self._limits.attachments
         attachments: list[Attachment] = []
         contents: list[ContentFacts] = []
@@ -72,7 +81,7 @@ class Enclosures:
             if not keep:
                 attachments.append(_measured(part, decoder))
             elif decoder.small:
-                contents.append(self._small(part, decoder.whole()))
+                contents.append(self._small(part, decoder.whole(), aside))
             else:
                 contents.append(self._large(part, decoder))
             canonical_all = canonical_all and decoder.canonical
@@ -82,11 +91,17 @@ class Enclosures:
             deviations=() if canonical_all else (NOT_CANONICAL,),
         )
 
-    def _small(self, part: AttachmentPart, content: bytes) -> ContentFacts:
-        if len(content) > self._limits.attachment_bytes:
-            return _left(_attachment(part, len(content), sha256(content)))
-        digest = self._blobs.put(content, durable=False)
+    def _small(
+        self, part: AttachmentPart, content: bytes, aside: dict[Digest, bytes] | None
+    ) -> ContentFacts:
+        digest = sha256(content)
         attachment = _attachment(part, len(content), digest)
+        if len(content) > self._limits.attachment_bytes:
+            return _left(attachment)
+        if aside is None:
+            self._blobs.put(content, durable=False)
+        else:
+            aside[digest] = content
         return self._inspector.inspect(attachment, io.BytesIO(content))
 
     def _large(self, part: AttachmentPart, decoder: Decoder) -> ContentFacts:

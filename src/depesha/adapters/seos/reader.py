@@ -89,11 +89,13 @@ class SeosReader:
         body: bytes | Path,
         received_at: datetime,
         transport_serial: SerialNumber | None = None,
+        aside: dict[Digest, bytes] | None = None,
     ) -> Heard:
         """Read one HTTP body: in memory, or a spooled file, which may be moved away.
 
-        The original is durable when this returns. Raises `StorageError` alone; blobs put until
-        then may stay behind. Repeating is safe.
+        The original is durable when this returns. Where `aside` is given, small files are laid
+        there and not kept. Raises `StorageError` alone; blobs put until then may stay behind.
+        Repeating is safe.
         """
         unreadable: Finding | None = None
         try:
@@ -109,7 +111,7 @@ class SeosReader:
         if unreadable is not None:
             return _unreadable(original, unreadable)
         source = document if isinstance(document, bytes) else self._kept(digest)
-        return self._read(source, original, late=False)
+        return self._read(source, original, late=False, aside=aside)
 
     def read(self, original: Path, at: datetime) -> Arrival:
         """Gather the facts of an original stored at `at` again, for a recheck (`ports`)."""
@@ -135,13 +137,20 @@ class SeosReader:
             raise StorageError("a document that was just kept is gone")
         return path
 
-    def _read(self, source: bytes | Path, original: _Original, *, late: bool) -> Heard:
+    def _read(
+        self,
+        source: bytes | Path,
+        original: _Original,
+        *,
+        late: bool,
+        aside: dict[Digest, bytes] | None = None,
+    ) -> Heard:
         """The border: behind it anything may go wrong, before it nothing may."""
         stage = Rejection.NOT_XML
         try:
             document = self._parse(source, original.digest)
             stage = Rejection.NOT_THE_SCHEMA
-            return self._understand(document, original, late=late)
+            return self._understand(document, original, late=late, aside=aside)
         except WireError as error:
             return _unreadable(original, _found(stage, error))
         except StorageError:
@@ -161,7 +170,14 @@ class SeosReader:
         with xmllarge.emptied(document, _LONG):  # this form takes any text there
             return self._schema.deviations(document)
 
-    def _understand(self, document: xml.Document, original: _Original, *, late: bool) -> Heard:
+    def _understand(
+        self,
+        document: xml.Document,
+        original: _Original,
+        *,
+        late: bool,
+        aside: dict[Digest, bytes] | None,
+    ) -> Heard:
         # A document without a readable sender has nobody to be verified against.
         signature = self._judge_signature(document, original.received_at, late=late)
         mapper = Mapper(document.root)
@@ -170,7 +186,7 @@ class SeosReader:
             return _word(mapper, header, original, signature)
         deviations = self._deviations(document)
         believed = signature.finding is None or isinstance(signature.finding.reason, Hold)
-        taken = self._enclosures.take(mapper.attachments(), keep=believed)
+        taken = self._enclosures.take(mapper.attachments(), keep=believed, aside=aside)
         envelope = mapper.envelope(header, taken.attachments)
         return Arrival(
             network=NETWORK,

@@ -7,6 +7,7 @@ without a word, because the network reads silence as "try again" and a fault as 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 from xml.sax.saxutils import escape
 
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
         Observer,
         Threads,
     )
-    from depesha.schemas.ids import SerialNumber
+    from depesha.schemas.envelope import Envelope
+    from depesha.schemas.facts import ScanResult
+    from depesha.schemas.ids import Digest, SerialNumber
 
 LISTENER: Final = "partners"
 TOO_LARGE: Final = (
@@ -149,22 +152,41 @@ class SeosServer:
     def _read(
         self, body: bytes | Path, received_at: datetime, serial: SerialNumber | None
     ) -> tuple[Heard, SeosReply]:
-        heard = self._reader.incoming(body, received_at, serial)
-        looking = self._look_ahead(heard)
+        aside: dict[Digest, bytes] = {}
+        heard = self._reader.incoming(body, received_at, serial, aside)
+        looking = self._look_ahead(heard, aside)
+        scans: tuple[ScanResult, ...] = ()
         try:
-            return heard, self._replies.foresee(heard)
+            reply = self._replies.foresee(heard)
         finally:
             if looking is not None:
-                looking.finish()
+                scans = looking.finish()
+        if isinstance(heard, Arrival) and heard.envelope is not None:
+            self._keep_unseen(heard.envelope, aside, scans)
+            heard = replace(heard, scans=scans) if scans else heard
+        return heard, reply
 
-    def _look_ahead(self, heard: Heard) -> Looking | None:
+    def _look_ahead(self, heard: Heard, aside: dict[Digest, bytes]) -> Looking | None:
         """Have the files scanned while the likely answer is signed."""
         if self._foresight is None or not isinstance(heard, Arrival) or heard.envelope is None:
             return None
         if heard.signature is None or heard.signature.finding is not None:
             return None
-        files = [self._blobs.path(file.digest) for file in heard.envelope.attachments]
-        return self._foresight.begin([file for file in files if file is not None])
+        files: list[tuple[int, bytes | Path]] = []
+        for file in heard.envelope.attachments:
+            content = aside.get(file.digest) or self._blobs.path(file.digest)
+            if content is not None:
+                files.append((file.index, content))
+        return self._foresight.begin(files)
+
+    def _keep_unseen(
+        self, envelope: Envelope, aside: dict[Digest, bytes], scans: tuple[ScanResult, ...]
+    ) -> None:
+        """Make files for the scanner of what it has not seen yet; of the rest nobody needs one."""
+        seen = {scan.index for scan in scans}
+        for file in envelope.attachments:
+            if file.index not in seen and file.digest in aside:
+                self._blobs.put(aside[file.digest], durable=False)
 
     async def _hand_over(self, heard: Heard, reply: SeosReply) -> bytes:
         match heard:

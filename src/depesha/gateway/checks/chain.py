@@ -270,19 +270,22 @@ class Chain:
         return found, directory.state()
 
     async def _scan(self, arrival: Arrival) -> tuple[ScanResult, ...]:
+        """Have scanned what was not scanned while the message was read."""
+        known = {scan.index: scan for scan in arrival.scans}
         files: list[tuple[int, Path]] = []
-        gone: list[ScanResult] = []
         for file in arrival.envelope.attachments if arrival.envelope else ():
+            if file.index in known:
+                continue
             path = self._blobs.path(file.digest)
             if path is None:  # lost in a power cut: a recheck takes it out of the original again
-                gone.append(ScanResult(index=file.index, incomplete="cut off"))
+                known[file.index] = ScanResult(index=file.index, incomplete="cut off")
             else:
                 files.append((file.index, path))
         if not files:
-            return tuple(gone)
+            return tuple(known.values())
         async with asyncio.timeout(self._scan_seconds):
             results = await self._scanner.scan(files, self._policy.limits.scan_seconds)
-        return (*results, *gone)
+        return (*results, *known.values())
 
     def _trouble(self, where: str, error: Exception) -> None:
         self._observer.trouble(f"check.{where}", type(error).__name__)
