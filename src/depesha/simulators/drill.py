@@ -256,15 +256,17 @@ class RestoreDrill:
 
     async def _settled_by_people(self) -> int | None:
         """Decide what waits for a person by looking where it lies; None while others remain."""
-        found, told = await self._books.found(), await self._a.told()
-        for letter in self._a.letters:
-            view = told.get(letter.guid, [None])[0]
-            if view is None or view["state"] not in STILL:
-                continue
-            there = found[letter.guid].copies > 0
-            decision = "rule_there" if there else "rule_absent"
-            await self._a.client.decide(view["id"], decision, "видяно в пощенската кутия")
-            self._ruled += 1
+        found = await self._books.found()
+        for office in (self._a, self._b):
+            told = await office.told()
+            for letter in office.letters:
+                view = told.get(letter.guid, [None])[0]
+                if view is None or view["state"] not in STILL:
+                    continue
+                there = found[letter.guid].copies > 0
+                decision = "rule_there" if there else "rule_absent"
+                await office.client.decide(view["id"], decision, "видяно в пощенската кутия")
+                self._ruled += 1
         return self._ruled if await self._agreed() else None
 
     # --- the end ---
@@ -325,6 +327,9 @@ class RestoreDrill:
         """Wait until something is so; fail with what does not agree."""
         until = self._clock.monotonic() + PATIENCE
         while (answer := await reached()) is None or answer is False:
+            for task in self._working:
+                if task.done():
+                    task.result()  # a registry that broke down is why nothing moves
             if self._clock.monotonic() > until:
                 told, found = await self._books.told(), await self._books.found()
                 wrong = judge([*self._a.letters, *self._b.letters], told, found)

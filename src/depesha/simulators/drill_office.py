@@ -8,6 +8,7 @@ submitted since a moment. It judges nothing.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -76,12 +77,13 @@ class DrillOffice:
     async def work(self) -> None:
         """Number whatever waits, until cancelled; a gateway that is away is waited for."""
         while True:
-            try:
-                if not self.resting:
-                    for item in await self.client.waiting():
-                        await self._register(str(item["id"]))
-            except (UnreachableError, BrokenOffError, RegistryProblemError):
-                pass
+            waiting: list[dict[str, Any]] = []
+            if not self.resting:
+                with suppress(DepeshaError):
+                    waiting = await self.client.waiting()
+            for item in waiting:
+                with suppress(DepeshaError):  # one that cannot be numbered keeps no other waiting
+                    await self._register(str(item["id"]))
             await self._clock.sleep(PAUSE)
 
     async def _register(self, message_id: str) -> None:
