@@ -16,7 +16,7 @@ from depesha.adapters.filestreams import StoredFile
 from depesha.adapters.memory.blobs import MemoryBlobs
 from depesha.adapters.memory.system import HandClock
 from depesha.adapters.ssev import mapping, outcomes
-from depesha.adapters.ssev.ledger import InHand, Ledger, enter, forget_old, rest_after
+from depesha.adapters.ssev.ledger import InHand, Ledger, enter, forget_old, rest_after, rewound
 from depesha.adapters.ssev.originals import (
     KeptFile,
     KeptMessage,
@@ -307,6 +307,20 @@ def test_what_of_an_inbox_is_ours_to_take() -> None:
     ledger.in_hand[2] = replace(ledger.in_hand[2], opening=True)
     assert not enter(ledger, (), None, NOW)  # opened by us: it is in hand until it is done
     assert 2 in ledger.in_hand
+
+
+def test_what_a_lost_store_opened_after_its_back_up_is_read_again() -> None:
+    """S25: noticed before the back-up, opened after it, and no person touched it."""
+    ledger = Ledger(started_at=NOW - timedelta(days=1))
+    enter(ledger, (row(1), row(2), row(3)), NOW, NOW)
+    ledger.in_hand[2] = replace(ledger.in_hand[2], opening=True)
+    form = TypeAdapter(Ledger)
+    again = form.validate_json(rewound(form.dump_json(ledger)))
+    rows = (row(1, is_open=True), row(2, is_open=True), row(3))
+    assert enter(again, rows, NOW - timedelta(hours=1), NOW)
+    assert sorted(again.in_hand) == [1, 2, 3]
+    assert again.done == {}
+    assert [again.in_hand[key].by_person for key in (1, 2, 3)] == [True, False, False]
 
 
 def test_a_ledger_goes_to_disk_and_back() -> None:

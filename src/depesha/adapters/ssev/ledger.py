@@ -161,9 +161,14 @@ def enter(ledger: Ledger, rows: Sequence[Row], horizon: datetime | None, now: da
 
 
 def rewound(data: bytes) -> bytes:
-    """Return a stored ledger that looks at opened messages at once: a lost store opened some."""
+    """Return a stored ledger that looks at opened messages at once: a lost store opened some.
+
+    What was noticed and not begun is forgotten: opened meanwhile, it would be taken for a person's.
+    """
     form = TypeAdapter(Ledger)
-    return form.dump_json(replace(form.validate_json(data), swept_at=None))
+    ledger = form.validate_json(data)
+    begun = {key: one for key, one in ledger.in_hand.items() if one.opening or one.by_person}
+    return form.dump_json(replace(ledger, swept_at=None, in_hand=begun))
 
 
 def forget_old(ledger: Ledger, *, done_before: datetime, sent_before: datetime) -> None:
