@@ -94,6 +94,10 @@ class StoreAwayError(StorageError):
     """Database or disk cannot work just now, whatever is asked: the asker is not at fault."""
 
 
+class OvertakenError(StorageError):
+    """Another gateway wrote the state meanwhile: what this one knows of it is old, and not kept."""
+
+
 class BusyError(DepeshaError):
     """Something of ours is in use just now; nothing was changed."""
 

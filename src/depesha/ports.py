@@ -583,9 +583,10 @@ class Quarantine(Protocol):
 class Leaders(Protocol):
     """Agrees, among gateways that share a store, on which one does what only one should do."""
 
-    async def leading(self, name: str) -> bool:
+    async def leading(self, name: str) -> int:
         """Tell whether it falls to this gateway now; taken on where nobody living has it.
 
+        0 where it does not; else the term: with another one, somebody else may have led in between.
         Ask before each round of the work. For a moment two may do it, where one was taken for
         dead and is not: what they do must be safe then, too. Raises `StorageError`.
         """

@@ -12,11 +12,11 @@ import pytest
 
 from depesha.adapters.memory.system import HandClock
 from depesha.adapters.system import SystemClock
-from depesha.errors import ConfigurationError, LostLeaseError
+from depesha.errors import ConfigurationError, LostLeaseError, StorageError
 from depesha.queue.lane import Transaction
 from depesha.queue.opening import Memory
 from depesha.queue.postgres import statements as own
-from depesha.queue.postgres.gateways import beat
+from depesha.queue.postgres.gateways import Presence, beat
 from depesha.queue.rows import to_micros
 from depesha.schemas.facts import Known
 from depesha.schemas.lifecycle import InboundState
@@ -154,6 +154,18 @@ async def test_a_silent_gateway_loses_what_it_had_in_hand(tmp_path: Path) -> Non
         await two.tasks.finish(claim)
 
 
+async def _come_again(memory: Memory) -> None:
+    """Let a gateway that was ended find that out and come as a new one."""
+    presence = Presence(
+        database_of(memory), HandClock(START), "one", trouble=_raise, joined=lambda _: None
+    )
+    assert not await asyncio.to_thread(presence.beat)
+
+
+def _raise(error: StorageError) -> None:
+    raise error
+
+
 async def _silence(memory: Memory) -> None:
     """Make it look as if a gateway had not been heard for a minute."""
     number = database_of(memory).standing.number
@@ -258,6 +270,20 @@ async def test_a_dead_leader_is_followed(tmp_path: Path) -> None:
         await two.db.write(lambda t: beat(t, number, to_micros(START), 30))
         assert await two.leaders.leading("seal")
         assert not await one.leaders.leading("seal")
+
+
+async def test_who_leads_again_after_another_one_leads_under_a_new_term(tmp_path: Path) -> None:
+    """ADR 0012: it was frozen, and never saw that it did not lead for a while."""
+    async with two_gateways(tmp_path, beat_seconds=3600.0) as (one, two):
+        first = await one.leaders.leading("networks")
+        assert await one.leaders.leading("networks") == first
+        await _silence(one)
+        number = database_of(two).standing.number
+        await two.db.write(lambda t: beat(t, number, to_micros(START), 30))
+        assert await two.leaders.leading("networks")
+        await two.close()
+        await _come_again(one)
+        assert await one.leaders.leading("networks") not in {0, first}
 
 
 async def test_two_gateways_of_one_name_are_refused(tmp_path: Path) -> None:

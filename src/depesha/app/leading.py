@@ -32,24 +32,28 @@ class Leading:
         clock: Clock,
         gained: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`gained` is awaited each time the leadership came to us; where it raises, it did not."""
+        """`gained` is awaited each time the leadership came to us; where it raises, it did not.
+
+        It may have come back to us unnoticed, after another gateway led: by a new term.
+        """
         self._name = name
         self._leaders = leaders
         self._clock = clock
         self._gained = gained
-        self._led = False
+        self._term = 0
+        """0: it is not ours."""
         self._asked_at: float | None = None
 
     async def __call__(self) -> bool:
         """Tell whether it falls to us now; raises `StorageError` where the store cannot say."""
         now = self._clock.monotonic()
         if self._asked_at is not None and now - self._asked_at < ASKED_SECONDS:
-            return self._led
-        leads = await self._leaders.leading(self._name)
-        if leads and not self._led and self._gained is not None:
+            return bool(self._term)
+        term = await self._leaders.leading(self._name)
+        if term not in {0, self._term} and self._gained is not None:
             await self._gained()
-        self._led, self._asked_at = leads, now
-        return leads
+        self._term, self._asked_at = term, now
+        return bool(term)
 
 
 W = TypeVar("W", Clockwork, Lane)

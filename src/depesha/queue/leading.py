@@ -6,6 +6,6 @@ from __future__ import annotations
 class SoleLeader:
     """`Leaders` of a store that belongs to one process."""
 
-    async def leading(self, name: str) -> bool:
+    async def leading(self, name: str) -> int:
         """See `Leaders.leading`."""
-        return bool(name)
+        return int(bool(name))

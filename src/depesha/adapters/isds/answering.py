@@ -20,7 +20,7 @@ from depesha.adapters.isds import outcomes, rules, statuswords
 from depesha.adapters.isds.values import CreateWords, OutgoingFile
 from depesha.adapters.spooling import spool_folder
 from depesha.adapters.statefile import StateFile
-from depesha.errors import BrokenOffError, DepeshaError, StorageError
+from depesha.errors import BrokenOffError, DepeshaError, OvertakenError, StorageError
 from depesha.schemas.evidence import canonical
 from depesha.schemas.outcome import Delivered, Unclear
 
@@ -239,7 +239,11 @@ class IsdsAnswers:
             if now - value.tried_at >= (REMEMBERED if value.dm_id else UNCLEAR_FOR):
                 del self._told[each]
         async with self._writing:
-            await self._threads.run(self._file.write, dict(self._told))
+            try:
+                await self._threads.run(self._file.write, dict(self._told))
+            except OvertakenError:
+                await self._threads.run(self.load)
+                raise
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from depesha.adapters.statefile import StateFile
+from depesha.errors import OvertakenError
 from depesha.schemas.ids import Guid
 
 if TYPE_CHECKING:
@@ -123,7 +124,11 @@ class LedgerFile:
         """
         ledger = await self.open()
         async with self._writing:
-            await self._threads.run(self._file.write, _copy(ledger))
+            try:
+                await self._threads.run(self._file.write, _copy(ledger))
+            except OvertakenError:
+                self.forget()
+                raise
 
     async def watch(self, dm_id: str) -> None:
         """Write down that a message of ours is to be watched; raise `StorageError`."""

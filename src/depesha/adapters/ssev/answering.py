@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from depesha.adapters.ssev import mapping, outcomes
 from depesha.adapters.ssev.mapping import Presence
 from depesha.adapters.statefile import StateFile
-from depesha.errors import BrokenOffError, DepeshaError, StorageError
+from depesha.errors import BrokenOffError, DepeshaError, OvertakenError, StorageError
 from depesha.schemas.evidence import canonical
 from depesha.schemas.outcome import Deferred, Delivered, Unclear
 
@@ -155,7 +155,11 @@ class SsevAnswers:
             if now - value.tried_at >= kept_for:
                 del self._told[each]
         async with self._writing:
-            await self._threads.run(self._file.write, dict(self._told))
+            try:
+                await self._threads.run(self._file.write, dict(self._told))
+            except OvertakenError:
+                await self._threads.run(self.load)
+                raise
 
 
 def _delivered(message_id: int) -> Delivered:

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from depesha.adapters.ssev.originals import KeptSender
 from depesha.adapters.statefile import StateFile
+from depesha.errors import OvertakenError
 from depesha.schemas.ids import Digest, Guid
 
 if TYPE_CHECKING:
@@ -113,7 +114,11 @@ class LedgerFile:
         """
         ledger = await self.open()
         async with self._writing:
-            await self._threads.run(self._file.write, _copy(ledger))
+            try:
+                await self._threads.run(self._file.write, _copy(ledger))
+            except OvertakenError:
+                self.forget()
+                raise
 
     async def update(self, message_id: int, entry: InHand) -> None:
         """Write down a message in hand; raise `StorageError`."""

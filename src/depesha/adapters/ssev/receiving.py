@@ -30,6 +30,7 @@ from depesha.adapters.ssev.replying import SsevReply, load_letter
 from depesha.errors import (
     BrokenOffError,
     DepeshaError,
+    OvertakenError,
     StorageError,
     UnreachableError,
     UnsaidError,
@@ -179,6 +180,8 @@ class SsevReceiver:
                 broken = 0
             except LeftClosedError as left:
                 await self._leave(key, left.reason)
+            except OvertakenError:
+                raise  # another gateway takes them in
             except DepeshaError as error:
                 await self._park(key, code_of(error))
                 broken = broken + 1 if isinstance(error, AWAY) else 0

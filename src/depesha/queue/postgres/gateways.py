@@ -165,12 +165,12 @@ class Leadership:
         """Lead as the gateway of `db`."""
         self._db = db
 
-    async def leading(self, name: str) -> bool:
-        """See `Leaders.leading`."""
+    async def leading(self, name: str) -> int:
+        """See `Leaders.leading`. The term is our number: who was ended comes back under another."""
         number = self._db.standing.number
         if await self._db.read(lambda t: t.one(sql.LEADER, name, number)) is not None:
-            return True
-        return await self._db.write(lambda t: _lead(t, name, number))
+            return number
+        return number if await self._db.write(lambda t: _lead(t, name, number)) else 0
 
 
 def _lead(transaction: Transaction, name: str, number: int) -> bool:
