@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from itertools import product
 from pathlib import Path
 
 import apsw
@@ -51,6 +52,11 @@ async def test_every_commit_is_synced(db: SqliteDatabase) -> None:
         return [(t.one(f"PRAGMA {name}") or [None])[0] for name in wanted]
 
     assert await db.write(settings) == ["wal", 2, 1, 1]
+
+
+async def test_no_row_is_copied_to_a_file_outside_of_the_store(db: SqliteDatabase) -> None:
+    """What a savepoint may undo is kept in memory, not in /var/tmp."""
+    assert await db.write(lambda t: t.one("PRAGMA temp_store")) == (2,)
 
 
 async def test_who_waits_shares_one_commit(db: SqliteDatabase) -> None:
@@ -103,6 +109,38 @@ async def test_one_callers_error_undoes_its_part_alone(db: SqliteDatabase) -> No
         int,
     ]
     assert await names(db) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("failing", list(product((False, True), repeat=3)))
+async def test_whoever_fails_in_a_group_takes_nobody_along(
+    db: SqliteDatabase, failing: tuple[bool, ...]
+) -> None:
+    """The first to write has no savepoint, so each order counts."""
+
+    def work(n: int) -> Callable[[Transaction], int]:
+        def one(transaction: Transaction) -> int:
+            transaction.run(ADD, str(n))
+            transaction.memory["last"] = n
+            if failing[n]:
+                raise WrongStateError("not now")
+            return n
+
+        return one
+
+    gate = threading.Event()
+    first = asyncio.create_task(db.write(lambda _t: gate.wait(5)))
+    await asyncio.sleep(0.02)
+    others = [asyncio.create_task(db.write(work(n))) for n in range(3)]
+    await asyncio.sleep(0.02)
+    gate.set()
+    results = await asyncio.gather(*others, return_exceptions=True)
+    assert await first
+    good = [n for n in range(3) if not failing[n]]
+    assert [r for r in results if isinstance(r, int)] == good
+    assert [isinstance(r, WrongStateError) for r in results] == list(failing)
+    assert await names(db) == [str(n) for n in good]
+    last = await db.write(lambda t: t.memory.get("last"))
+    assert last == (None if not good or failing[2] else good[-1])
 
 
 async def test_a_failed_commit_fails_everybody(

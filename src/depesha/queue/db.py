@@ -46,6 +46,8 @@ _WRITING = (
     f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}",
     f"PRAGMA journal_size_limit = {_LOG_BYTES}",
     f"PRAGMA cache_size = -{_CACHE_KIB}",
+    # Else each group that is to be undone in part copies rows to a file outside of the store.
+    "PRAGMA temp_store = MEMORY",
 )
 _READING = (
     "PRAGMA query_only = ON",

@@ -151,19 +151,9 @@ class SqliteLane(Lane):
     def _commit(self, group: list[Ticket]) -> None:
         transaction = self._transaction
         transaction.run("BEGIN IMMEDIATE")
+        written = False
         for ticket in group:
-            transaction.run("SAVEPOINT caller")
-            try:
-                ticket.result = ticket.work(transaction)
-            except apsw.Error as error:
-                if not transaction.open:
-                    raise  # full disk, I/O error: SQLite has undone the whole group
-                self._fail_one(ticket, error)
-            except Exception as error:  # noqa: BLE001 - not swallowed: handed to its caller
-                ticket.error = error
-            if ticket.error is not None:
-                transaction.forget("ROLLBACK TO caller")
-            transaction.run("RELEASE caller")
+            written = self._write(ticket, written=written)
         began = self._watch.monotonic() if self._watch is not None else 0.0
         transaction.run("COMMIT")
         if self._watch is not None:
@@ -172,3 +162,31 @@ class SqliteLane(Lane):
             transaction.run_later()
         except apsw.Error as error:
             self._trouble(storage_error(error))  # the commit stands all the same
+
+    def _write(self, ticket: Ticket, *, written: bool) -> bool:
+        """Do one caller's work in the group's transaction; tell whether anything stands in it.
+
+        A savepoint keeps a copy of every page changed after it (a hundred kilobytes for one
+        message), so who is the first to write has none: where he fails, the transaction is begun
+        anew.
+        """
+        transaction = self._transaction
+        if written:
+            transaction.run("SAVEPOINT caller")
+        try:
+            ticket.result = ticket.work(transaction)
+        except apsw.Error as error:
+            if not transaction.open:
+                raise  # full disk, I/O error: SQLite has undone the whole group
+            self._fail_one(ticket, error)
+        except Exception as error:  # noqa: BLE001 - not swallowed: handed to its caller
+            ticket.error = error
+        if not written and ticket.error is not None:
+            transaction.forget("ROLLBACK")
+            transaction.run("BEGIN IMMEDIATE")
+            return False
+        if ticket.error is not None:
+            transaction.forget("ROLLBACK TO caller")
+        if written:
+            transaction.run("RELEASE caller")
+        return True
