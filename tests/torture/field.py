@@ -10,7 +10,7 @@ from tests.chaos.field import SETTINGS, Field
 from tests.chaos.staff import UNFINISHED
 from tests.crash import child
 from tests.crash.ending import judge_log
-from tests.torture.ground import EACH, MEGABYTES, Ground
+from tests.torture.ground import EACH, EACH_TURN, MEGABYTES, Ground
 from tests.torture.shared import (
     SECOND,
     Database,
@@ -108,7 +108,7 @@ class TortureField(Field):
     def _lay(self, folder: str) -> None:
         place = self.folder / "country" / f"gateway-{folder}" / "store"
         self.folder.mkdir(parents=True, exist_ok=True)
-        room = MEGABYTES + EACH * len(self.plan.documents)
+        room = MEGABYTES + EACH * len(self.plan.documents) + EACH_TURN * len(self.turns)
         ground = Ground(self.folder / f"{folder}.img", place, megabytes=room)
         self._stack.callback(ground.lift)
         ground.lay()

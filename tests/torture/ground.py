@@ -16,6 +16,9 @@ MEGABYTES: Final = 900
 """Of an empty store: a gateway with less than half a gigabyte free is not ready."""
 EACH: Final = 1
 """More megabytes for each document: both sides' files, originals, evidence and indexes."""
+EACH_TURN: Final = 5
+"""More for each pain: what a death leaves behind (a data box seals a message anew each time it is
+asked for it) lies there for a day, longer than any run."""
 SPARE: Final = 4096
 """Bytes left on a disk that counts as full."""
 _CGROUP: Final = Path("/sys/fs/cgroup/blkio")
