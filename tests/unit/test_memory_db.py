@@ -59,6 +59,20 @@ async def test_no_row_is_copied_to_a_file_outside_of_the_store(db: SqliteDatabas
     assert await db.write(lambda t: t.one("PRAGMA temp_store")) == (2,)
 
 
+async def test_nobody_else_may_read_it(tmp_path: Path) -> None:
+    """Whatever the permissions of a folder that an administrator made."""
+    folder = tmp_path / "open to all"
+    folder.mkdir(mode=0o755)
+    database = await SqliteDatabase.open(folder, START)
+    try:
+        await add(database, "a")
+        files = [file for file in folder.iterdir() if file.name.startswith("depesha.db")]
+        assert len(files) == 3
+        assert all(file.stat().st_mode & 0o077 == 0 for file in files)
+    finally:
+        await database.close()
+
+
 async def test_who_waits_shares_one_commit(db: SqliteDatabase) -> None:
     commits: list[int] = []
 

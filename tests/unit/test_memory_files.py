@@ -52,6 +52,14 @@ def test_bytes_lie_under_their_digest_and_for_us_alone(blobs: FileBlobs, tmp_pat
     assert files(tmp_path) == [path]
 
 
+def test_a_file_that_was_moved_in_is_for_us_alone_too(blobs: FileBlobs) -> None:
+    spool = blobs.spool()
+    spool.write_bytes(b"moved in")
+    moved = blobs.path(blobs.put(spool))
+    assert moved is not None
+    assert moved.stat().st_mode & 0o777 == 0o600
+
+
 def test_the_spool_is_emptied_at_start(blobs: FileBlobs, tmp_path: Path) -> None:
     blobs.spool().write_bytes(b"half a message")
     kept = blobs.put(b"kept")

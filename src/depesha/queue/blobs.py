@@ -215,6 +215,7 @@ class FileBlobs:
                 source.unlink()
                 return name
             _stamp(source, self._clock.now())
+            source.chmod(0o600)
             if durable:
                 sync_file(source)
             self._move(source, place, durable=durable)

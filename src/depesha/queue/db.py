@@ -21,6 +21,7 @@ from pathlib import Path
 import apsw
 
 from depesha.errors import ConfigurationError, StorageError
+from depesha.queue.blobs import disk
 from depesha.queue.lane import Watch
 from depesha.queue.lanes import Lanes
 from depesha.queue.migrate import migrate
@@ -111,6 +112,8 @@ def _open(folder: Path, now: datetime) -> tuple[int, tuple[apsw.Connection, ...]
         raise ConfigurationError(f"SQLite {version} can corrupt its log", remedy="update apsw")
     lock = hold(folder)
     try:
+        with disk():  # ours alone, whatever the folder's own permissions; log and index follow it
+            os.close(os.open(folder / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         writer = _connect(folder, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, _WRITING)
         migrate(SqliteTransaction(writer), now)
         reader, viewer = (_connect(folder, apsw.SQLITE_OPEN_READONLY, _READING) for _ in range(2))
