@@ -353,6 +353,72 @@ async def test_a_death_between_fetch_and_store_loses_and_doubles_nothing(
     assert place.isds.state.messages[dm_id].marked
 
 
+async def test_a_long_paper_that_lies_here_is_not_fetched_again(
+    place: Stand, houses: tuple[IsdsHouse, IsdsHouse]
+) -> None:
+    ours, theirs = houses
+    content = b"%PDF-1.4\n" + bytes(300_000)
+    async with running(place, place.sender, ours) as here:
+        await send(here, document(ours.blobs, "000000002", content))
+    for _ in range(3):  # one that dies of its message again and again fills no disk
+        channel = channel_of(place, place.recipient, theirs, checkpoint=CrashAt(Step.ORIGINAL_KEPT))
+        await channel.start()
+        with pytest.raises(Crashed):
+            await channel.poll(theirs)
+        await channel.close()
+    assert place.isds.calls["SignedMessageDownload"] == 1
+    async with running(place, place.recipient, theirs) as there:
+        await there.poll(theirs)
+    (arrival,) = theirs.arrivals
+    assert theirs.file(arrival) == content
+    assert place.isds.calls["SignedMessageDownload"] == 1
+
+
+async def test_a_noted_paper_that_is_gone_or_old_is_fetched_again(
+    place: Stand, houses: tuple[IsdsHouse, IsdsHouse]
+) -> None:
+    ours, theirs = houses
+    content = b"%PDF-1.4\n" + bytes(300_000)
+    async with running(place, place.sender, ours) as here:
+        await send(here, document(ours.blobs, "000000002", content))
+    clock = HandClock(CLOCK.now())
+
+    async def dying() -> int:
+        step = CrashAt(Step.ORIGINAL_KEPT)
+        channel = channel_of(place, place.recipient, theirs, checkpoint=step, clock=clock)
+        await channel.start()
+        with pytest.raises(Crashed):
+            await channel.poll(theirs)
+        await channel.close()
+        return place.isds.calls["SignedMessageDownload"]
+
+    assert await dying() == 1
+    for digest in list(theirs.blobs.put_at):
+        theirs.blobs.remove(digest)  # as the sweeper does
+    assert await dying() == 2
+    clock.advance(13 * 3600)  # it might be swept any moment
+    assert await dying() == 3
+    assert await dying() == 3
+
+
+async def test_a_noted_paper_that_cannot_be_read_is_fetched_again(
+    place: Stand, houses: tuple[IsdsHouse, IsdsHouse]
+) -> None:
+    ours, theirs = houses
+    async with (
+        running(place, place.sender, ours) as here,
+        running(place, place.recipient, theirs) as there,
+    ):
+        for number in range(2):
+            await send(here, document(ours.blobs, "000000002", text(number) + bytes(300_000)))
+        fault = Fault(kind=FaultKind.OTHER_MESSAGE, operation="SignedMessageDownload")
+        place.isds.quirks = IsdsQuirks(faults=(fault,))
+        await there.poll(theirs)
+        assert [parked.reason for parked in there.receivers[0].parked()] == ["OTHER_PAPER"]
+        await there.poll(theirs)
+        assert len(theirs.arrivals) == 2
+
+
 async def test_a_full_disk_stops_the_poll_and_nothing_is_marked(
     place: Stand, houses: tuple[IsdsHouse, IsdsHouse]
 ) -> None:

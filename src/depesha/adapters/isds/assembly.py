@@ -234,6 +234,7 @@ class IsdsChannel:
             client=client,
             sent=sent,
             extractor=self.extractor,
+            ledger=ledger,
             book=book,
             store=e.store,
             journal=e.journal,

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from depesha.adapters.statefile import StateFile
 from depesha.errors import OvertakenError
-from depesha.schemas.ids import Guid
+from depesha.schemas.ids import Digest, Guid
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +35,14 @@ class Taken:
     """A reply that its sender is owed: the JSON of it."""
     proof_kept: bool = False
     tries: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """The sealed paper of a message that the gateway does not have yet: kept, and no more."""
+
+    original: Digest
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +85,8 @@ class Ledger:
     """Message numbers that were dealt with, and their time of delivery."""
     taken: dict[str, Taken] = field(default_factory=dict)
     waiting: dict[str, Waiting] = field(default_factory=dict)
+    fetched: dict[str, Fetched] = field(default_factory=dict)
+    """Long papers only: who dies or fails after a fetch need not fetch again, and leave another."""
     watched_at: datetime | None = None
     watched: dict[str, Watched] = field(default_factory=dict)
     told: dict[str, datetime] = field(default_factory=dict)
@@ -141,6 +151,7 @@ class LedgerFile:
         """Write down that the gateway has a message; raise `StorageError`."""
         ledger = await self.open()
         ledger.waiting.pop(dm_id, None)
+        ledger.fetched.pop(dm_id, None)
         ledger.done[dm_id] = taken.delivered_at
         ledger.taken[dm_id] = taken
         await self.write()
@@ -152,6 +163,11 @@ class LedgerFile:
             ledger.taken.pop(dm_id, None)
         else:
             ledger.taken[dm_id] = taken
+        await self.write()
+
+    async def note(self, dm_id: str, fetched: Fetched) -> None:
+        """Write down that a paper lies with us, before anything is done with it."""
+        (await self.open()).fetched[dm_id] = fetched
         await self.write()
 
     async def wait(self, dm_id: str, waiting: Waiting) -> None:
@@ -172,6 +188,9 @@ def forget(ledger: Ledger, *, done_before: datetime, waiting_before: datetime) -
     ledger.waiting = {
         key: each for key, each in ledger.waiting.items() if each.delivered_at >= waiting_before
     }
+    ledger.fetched = {
+        key: each for key, each in ledger.fetched.items() if each.at >= waiting_before
+    }
 
 
 def rest_after(tries: int, first: float, most: float) -> timedelta:
@@ -186,6 +205,7 @@ def _copy(ledger: Ledger) -> Ledger:
         done=dict(ledger.done),
         taken=dict(ledger.taken),
         waiting=dict(ledger.waiting),
+        fetched=dict(ledger.fetched),
         watched=dict(ledger.watched),
         told=dict(ledger.told),
     )

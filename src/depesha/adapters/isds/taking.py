@@ -7,15 +7,16 @@ by its number. It decides neither which message nor whether to try again.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from depesha.adapters.isds.codes import Action
-from depesha.adapters.isds.ledger import Taken
+from depesha.adapters.isds.ledger import Fetched, Taken
 from depesha.adapters.isds.mapping import NETWORK
 from depesha.adapters.isds.problems import IsdsError
 from depesha.adapters.isds.replying import IsdsReply
 from depesha.adapters.spooling import spool_folder
-from depesha.errors import StorageError, UnsaidError
+from depesha.errors import DepeshaError, StorageError, UnsaidError
 from depesha.schemas.answer import StatusNotice
 from depesha.schemas.facts import Arrival
 from depesha.schemas.message import EvidenceKind, NewEvidence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from depesha.adapters.filestreams import StoredFile
     from depesha.adapters.isds.big_client import IsdsBigClient
     from depesha.adapters.isds.extracting import Heard, IsdsExtractor
+    from depesha.adapters.isds.ledger import LedgerFile
     from depesha.adapters.isds.parties import PartnerBook
     from depesha.adapters.isds.sent import SentMessages
     from depesha.ports import (
@@ -47,6 +49,10 @@ if TYPE_CHECKING:
 
 PAPER: Final = "message.zfo"
 ACTOR: Final = f"network:{NETWORK}"
+LONG: Final = 256 * 1024
+"""Bytes of a paper from which on it is worth a line in the ledger not to fetch it twice."""
+FRESH: Final = timedelta(hours=12)
+"""How long a noted paper is used: what nobody refers to is swept a day after it was put."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,7 @@ class Taker:
         client: IsdsBigClient,
         sent: SentMessages,
         extractor: IsdsExtractor,
+        ledger: LedgerFile,
         book: PartnerBook,
         store: MessageStore,
         journal: Journal,
@@ -82,6 +89,7 @@ class Taker:
         self._client = client
         self._sent = sent
         self._extractor = extractor
+        self._ledger = ledger
         self._book = book
         self._store = store
         self._journal = journal
@@ -100,7 +108,7 @@ class Taker:
         """
         heard = await self._fetched(listed)
         if _is_broken(heard):
-            heard = await self._fetched(listed)
+            heard = await self._fetched(listed, anew=True)
         answer = await self._hand_on(heard, intake)
         self._checkpoint.reached(Step.ANSWERED)
         envelope = heard.envelope if isinstance(heard, Arrival) else None
@@ -112,17 +120,36 @@ class Taker:
         )
         return taken, heard
 
-    async def _fetched(self, listed: Listed) -> Heard:
-        original = await self.keep(listed)
+    async def _fetched(self, listed: Listed, *, anew: bool = False) -> Heard:
+        """Fetch and read a paper, or read the one that lies here from a try that broke off."""
+        original = None if anew else await self._noted(listed.dm_id)
+        if original is None:
+            original = await self.keep(listed)
         self._checkpoint.reached(Step.ORIGINAL_KEPT)
-        return await self._threads.run(self._hear, original, self._clock.now(), listed.dm_id)
+        try:
+            return await self._threads.run(self._hear, original, self._clock.now(), listed.dm_id)
+        except DepeshaError:
+            # It may be the paper's fault: the next try gets another. Written when it is put by.
+            (await self._ledger.open()).fetched.pop(listed.dm_id, None)
+            raise
+
+    async def _noted(self, dm_id: str) -> Digest | None:
+        noted = (await self._ledger.open()).fetched.get(dm_id)
+        if noted is None or abs(self._clock.now() - noted.at) > FRESH:
+            return None
+        kept = await self._threads.run(self._blobs.path, noted.original)
+        return None if kept is None else noted.original
 
     async def keep(self, listed: Listed) -> Digest:
         """Fetch a message as its sealed paper and keep it, durable and bit by bit."""
         async with spool_folder(self._blobs, self._threads) as folder:
             stored = await self._fetch(listed, folder / PAPER)
             self._checkpoint.reached(Step.BYTES_READ)
-            return await self._threads.run(self._blobs.put, stored.path)
+            original = await self._threads.run(self._blobs.put, stored.path)
+        if stored.size >= LONG:
+            noted = Fetched(original=original, at=self._clock.now())
+            await self._ledger.note(listed.dm_id, noted)
+        return original
 
     async def _fetch(self, listed: Listed, target: Path) -> StoredFile:
         """Fetch by the service that the list names; ISDS itself knows best (code 1281)."""
