@@ -419,6 +419,26 @@ async def test_a_noted_paper_that_cannot_be_read_is_fetched_again(
         assert len(theirs.arrivals) == 2
 
 
+async def test_who_was_overtaken_while_it_fetched_puts_nothing_by(
+    place: Stand, houses: tuple[IsdsHouse, IsdsHouse]
+) -> None:
+    """ADR 0012: another gateway has read the list meanwhile, and this one knows old things."""
+    ours, theirs = houses
+    async with (
+        running(place, place.sender, ours) as here,
+        running(place, place.recipient, theirs) as frozen,
+        running(place, place.recipient, theirs) as other,
+    ):
+        await frozen.poll(theirs)
+        await other.poll(theirs)
+        await send(here, document(ours.blobs, "000000002", b"%PDF-1.4\n" + bytes(300_000)))
+        (report,) = await frozen.poll(theirs)
+        assert (report.documents, report.trouble) == (0, "STORAGE")
+        assert frozen.receivers[0].parked() == ()
+        await frozen.poll(theirs)
+        assert len(theirs.arrivals) == 1
+
+
 async def test_a_full_disk_stops_the_poll_and_nothing_is_marked(
     place: Stand, houses: tuple[IsdsHouse, IsdsHouse]
 ) -> None:

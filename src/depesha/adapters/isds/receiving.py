@@ -22,7 +22,13 @@ from depesha.adapters.isds.mapping import Standing, standing_of
 from depesha.adapters.isds.polling import ParkedMessage, PollReport, Round, name_of
 from depesha.adapters.isds.problems import IsdsError, LoginRefusedError, OutageError
 from depesha.adapters.isds.taking import Listed
-from depesha.errors import BrokenOffError, DepeshaError, StorageError, UnreachableError
+from depesha.errors import (
+    BrokenOffError,
+    DepeshaError,
+    OvertakenError,
+    StorageError,
+    UnreachableError,
+)
 from depesha.schemas.answer import StatusNotice
 from depesha.schemas.outcome import Delivered, Refused
 
@@ -292,7 +298,7 @@ class IsdsReceiver:
 
     async def _failed(self, listed: Listed, error: DepeshaError, round_: Round) -> None:
         """Put a message by, or end the poll where the failure is not its own."""
-        if isinstance(error, (LoginRefusedError, OutageError)):
+        if isinstance(error, (LoginRefusedError, OutageError, OvertakenError)):
             raise error
         if isinstance(error, IsdsError):
             if error.action is Action.SLOWER:
