@@ -143,6 +143,14 @@ def test_a_large_text_is_no_attack() -> None:
     assert len(xml.text(xml.parse(b"<a>" + b"QUJD" * 5_000_000 + b"</a>").root)) == 20_000_000
 
 
+@pytest.mark.parametrize("rare", [0, 1, xml.RARE - 1, xml.RARE, xml.RARE + 1, 500])
+@pytest.mark.parametrize("between", [b"", b"x", b"abc" * 99])
+def test_marks_are_counted_whether_rare_or_not(rare: int, between: bytes) -> None:
+    piece = between + (b"<" + between) * rare
+    assert xml.count(piece, b"<") == rare
+    assert xml.count(piece, b"=") == 0
+
+
 def test_a_missing_file_is_our_fault(tmp_path: Path) -> None:
     with pytest.raises(StorageError):
         xml.parse(tmp_path / "none.xml")
