@@ -28,10 +28,10 @@ class MemoryBlobs:
         data = source if isinstance(source, bytes) else source.read_bytes()
         name = Digest(hashlib.sha256(data).hexdigest())
         self.put_at[name] = self._clock.now()
-        if isinstance(source, Path):
-            source.replace(self._folder / name)
-        else:
-            (self._folder / name).write_bytes(data)
+        if isinstance(source, bytes):
+            source = self.spool()
+            source.write_bytes(data)
+        source.replace(self._folder / name)
         return name
 
     def path(self, digest: Digest) -> Path | None:

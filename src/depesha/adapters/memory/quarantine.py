@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta
 
 from depesha.adapters.memory.blobs import MemoryBlobs
@@ -24,9 +25,14 @@ class MemoryQuarantine:
         self._blobs = blobs
         self._clock = clock
         self._sealed: dict[Digest, tuple[datetime, bytes]] = {}
+        self._one_at_a_time = threading.Lock()
 
     def seal(self, digest: Digest, until: datetime) -> bool:
         """See `Quarantine.seal`."""
+        with self._one_at_a_time:
+            return self._seal(digest, until)
+
+    def _seal(self, digest: Digest, until: datetime) -> bool:
         path = self._blobs.path(digest)
         if path is None or self._referred(digest):
             return True
@@ -39,10 +45,11 @@ class MemoryQuarantine:
 
     def drop(self, digest: Digest) -> None:
         """See `Quarantine.drop`."""
-        if self._blobs.path(digest) is None or self._referred(digest):
-            return
-        if self._clock.now() - self._blobs.put_at[digest] >= _MOMENT:
-            self._blobs.remove(digest)
+        with self._one_at_a_time:
+            if self._blobs.path(digest) is None or self._referred(digest):
+                return
+            if self._clock.now() - self._blobs.put_at[digest] >= _MOMENT:
+                self._blobs.remove(digest)
 
     def _referred(self, digest: Digest) -> bool:
         messages = list(self._state.messages.values())
@@ -66,8 +73,9 @@ class MemoryQuarantine:
 
     def shred(self, now: datetime) -> tuple[Digest, ...]:
         """See `Quarantine.shred`."""
-        gone = tuple(name for name, (until, _data) in self._sealed.items() if until <= now)
-        for name in gone:
-            del self._sealed[name]
-            self._state.append(shredding(name, now))
-        return gone
+        with self._one_at_a_time:
+            gone = tuple(name for name, (until, _data) in self._sealed.items() if until <= now)
+            for name in gone:
+                del self._sealed[name]
+                self._state.append(shredding(name, now))
+            return gone
