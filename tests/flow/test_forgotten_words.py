@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from depesha.gateway.reconciling import Doubts
 from depesha.schemas.answer import Answer, DocumentStatus, StatusNotice
 from depesha.schemas.envelope import DocumentReference, RegistrationNumber
 from depesha.schemas.evidence import sha256
+from depesha.schemas.ids import Guid, MessageId
 from depesha.schemas.message import EvidenceKind
 from depesha.schemas.outbound_lifecycle import OutboundState
 from depesha.schemas.reconciliation import Tally, letter
@@ -29,8 +31,10 @@ RESTORATION = Restoration(
     manifest=sha256(b"manifest"),
 )
 
+UNKNOWN = guid_of(9)
 
-def notice(house: House) -> StatusNotice:
+
+def notice(house: House, document: Guid = UNKNOWN) -> StatusNotice:
     came, signature = memory.envelope(1), memory.arrival(1).signature
     assert signature is not None
     return StatusNotice(
@@ -42,10 +46,23 @@ def notice(house: House) -> StatusNotice:
         original=house.blobs.put(b"<notice/>"),
         signature=signature,
         document=DocumentReference(
-            guid=guid_of(9), number=RegistrationNumber(number="ВХ-9", date=date(2026, 3, 2))
+            guid=document, number=RegistrationNumber(number="ВХ-9", date=date(2026, 3, 2))
         ),
         status=DocumentStatus.REGISTERED,
     )
+
+
+async def submitted(house: House, departing: Departing) -> tuple[MessageId, StatusNotice]:
+    """Submit a document; return it with the word of its recipient, whom both sides know."""
+    message = await departing.submit()
+    recipient = message.dispatch.recipient
+    known = departing.directory.by_identifier(recipient.identifier)
+    assert known is not None
+    house.directory.put(known)
+    await house.directory.refresh()
+    house.inbound._hearing = departing.hearing
+    word = replace(notice(house, message.dispatch.document.guid), sender=recipient)
+    return message.id, word
 
 
 async def said(answer: Answer) -> bytes:
@@ -72,6 +89,33 @@ async def test_after_a_restore_it_is_kept_and_said_again(house: House, tmp_path:
     tally.read(rows)
     (word,) = tally.unknown()
     assert (word.document, word.network, word.status) == (guid_of(9), "seos", "REGISTERED")
+
+
+async def test_what_is_submitted_again_is_spoken_of_too_early_until_networks_are_asked(
+    house: House, tmp_path: Path
+) -> None:
+    """Its number came in the gap, and is read again before the gateway knows of any try (S25)."""
+    departing = Departing(tmp_path / "out")
+    name, word = await submitted(house, departing)
+    doubts = Doubts(planner=departing.sending.planner, restoration=RESTORATION)
+    house.inbound._doubts = doubts
+    with pytest.raises(ForgottenError):
+        await house.inbound.notice(word, said)
+    assert (await departing.store.get(name)).number is None
+    departing.clock.advance(60)
+    await departing.work()
+    assert await house.inbound.notice(word, said) == b"EmptyAnswer"
+    known = await departing.store.get(name)
+    assert (known.state, known.number) == (OutboundState.REGISTERED, word.document.number)
+
+
+async def test_without_a_restore_nobody_is_believed_about_what_never_left(
+    house: House, tmp_path: Path
+) -> None:
+    departing = Departing(tmp_path / "out")
+    name, word = await submitted(house, departing)
+    assert await house.inbound.notice(word, said) == b"EmptyAnswer"
+    assert (await departing.store.get(name)).number is None
 
 
 async def test_a_report_says_what_happened_and_not_what_was_meant_to(tmp_path: Path) -> None:

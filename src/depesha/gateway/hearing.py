@@ -82,6 +82,15 @@ class Hearing:
         )
         return True
 
+    async def too_early(self, notice: StatusNotice) -> bool:
+        """Tell whether it speaks of a document of ours of which nothing left, as far as we know.
+
+        Such a word is not believed. Where the store was put back it may be true all the same: what
+        is submitted again was sent by the store that was lost.
+        """
+        message = await self._document(notice)
+        return message is not None and not message.attempts
+
     async def fault(self, fault: ErrorNotice) -> bool:
         """Take a recipient's error about one message of ours; False where it is none of ours."""
         if fault.failed is None:

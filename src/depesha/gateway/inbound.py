@@ -230,13 +230,16 @@ class Inbound:
     async def notice(self, notice: StatusNotice, reply: Reply) -> bytes:
         """Take a peer's word on a document of ours; one it may not speak of is told as unknown."""
         problem = await self._chain.examine_word(notice, self._clock.now())
+        forgetful = self._doubts is not None and self._doubts.forgetful
         if problem is None:
+            if forgetful and await self._hearing.too_early(notice):
+                raise ForgottenError("the store was put back, and networks are still being asked")
             wire = await reply(EmptyAnswer())
             self._checkpoint.reached(Step.ANSWER_SIGNED)
             if await self._hearing.notice(notice, wire):
                 self._observer.word(notice.network, type(notice).__name__)
                 return wire
-            if self._doubts is not None and self._doubts.forgetful:
+            if forgetful:
                 await self._journal.record(_forgotten(notice, self._clock.now()))
                 raise ForgottenError("the store was put back; say it again later")
         unknown = finding(Rejection.DOCUMENT_UNKNOWN, document=notice.document.guid)
