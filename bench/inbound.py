@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import messages
-from bench.processes import cpu_seconds, forget_peak, memory, percentile, say
+from bench.processes import cpu_seconds, family, forget_peak, memory, percentile, say
 from depesha.adapters.system import SystemClock, SystemIds
 from depesha.simulators.bodies import BARE, GATEWAYS
 from depesha.simulators.country import Bare, Country
@@ -128,7 +128,8 @@ class Bench:
         """Let the callers call the gateway or the bare way."""
         port = self._port_bare if bare else self.gateway.plan.partners_port
         pid = self._bare.pid if bare and self._bare is not None else self.gateway.pid
-        before = cpu_seconds(pid)
+        pids = family(pid)
+        before = sum(map(cpu_seconds, pids))
         keys = self._sender.keys
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "bench.load", str(self.requests), "--port", str(port)),
@@ -142,7 +143,8 @@ class Bench:
         result = Result(raw["wall"], raw["seconds"], raw["statuses"], raw["answered"])
         if not bare:
             self._used += len(result.seconds)
-        self.cpu[bare].append((cpu_seconds(pid) - before) * 1000 / max(1, len(result.seconds)))
+        used = sum(map(cpu_seconds, pids)) - before
+        self.cpu[bare].append(used * 1000 / max(1, len(result.seconds)))
         return result
 
     async def compare(self, size: int, rounds: int) -> float:
@@ -177,7 +179,6 @@ class Bench:
 
     async def large(self) -> None:
         """One attachment of 50 MB, while others go on calling."""
-        pid = self.gateway.pid
         size = 50 * MB
         body = await asyncio.to_thread(
             messages.request,
@@ -191,13 +192,13 @@ class Bench:
         request = messages.http(body)
         path.write_bytes(messages.LENGTH.pack(len(request)) + request)
         del body, request
-        forget_peak(pid)
-        before = memory(pid, "VmRSS")
+        forget_peak(*family(self.gateway.pid))
+        before = self.used("VmRSS")
         others = asyncio.create_task(self.call(bare=False, seconds=6, callers=4, rate=20))
         await asyncio.sleep(1)
         big = await self._send_large(path)
         result = await others
-        growth = memory(pid, "VmHWM") - before
+        growth = self.used("VmHWM") - before
         print(f"\none attachment of 50 MB: {big.line()}")
         print(f"   peak memory grew by {growth / MB:.0f} MB = {growth / size:.2f} × the attachment")
         print(f"   others meanwhile: {result.line()}")
@@ -215,10 +216,18 @@ class Bench:
         raw = json.loads(out)
         return Result(raw["wall"], raw["seconds"], raw["statuses"])
 
+    def used(self, field: str) -> int:
+        """Bytes of memory of the gateway and its processes; shared pages count in each."""
+        return sum(memory(pid, field) for pid in family(self.gateway.pid))
+
     def memory(self) -> None:
         """Print the gateway's peak memory so far."""
-        pid = self.gateway.pid
-        print(f"peak memory of the gateway: {memory(pid, 'VmHWM') / MB:.0f} MB")
+        print(f"peak memory of the gateway: {self.used('VmHWM') / MB:.0f} MB")
+
+
+def seos_settings(options: argparse.Namespace) -> dict[str, object]:
+    """Settings of SEOS as the options ask for them."""
+    return {**SETTINGS["networks.seos"], "reading_processes": options.processes}
 
 
 @asynccontextmanager
@@ -227,6 +236,8 @@ async def stand(
 ) -> AsyncIterator[Bench]:
     """Start a country with one gateway, and the bare way beside it; `settings` on top of ours."""
     clock = SystemClock()
+    wanted = SETTINGS | {name: dict(one) for name, one in (settings or {}).items()}
+    wanted["networks.seos"] = seos_settings(options) | wanted["networks.seos"]
     with tempfile.TemporaryDirectory(prefix="depesha-bench-") as name:
         folder = Path(name)
         say("starting the stand")
@@ -237,7 +248,7 @@ async def stand(
             gateways=GATEWAYS[1:2],
             acting=(),
             bare=BARE[:1],
-            settings=SETTINGS | {name: dict(one) for name, one in (settings or {}).items()},
+            settings=wanted,
             say=say,
         ) as country:
             bench = Bench(country, folder, options)

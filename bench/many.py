@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from bench.inbound import MB, Bench, Result, stand
-from bench.processes import cpu_seconds, forget_peak, memory, say
+from bench.processes import cpu_seconds, family, forget_peak, say
 
 if TYPE_CHECKING:
     import argparse
@@ -34,12 +34,12 @@ async def callers(options: argparse.Namespace) -> None:
         async with stand(options) as bench:
             await bench.heap(int(options.most * SECONDS) + number, SIZE)
             await bench.call(bare=False, seconds=1.5, callers=16)
-            pid = bench.gateway.pid
-            forget_peak(pid)
-            before, used = memory(pid, "VmRSS"), cpu_seconds(pid)
+            pids = family(bench.gateway.pid)
+            forget_peak(*pids)
+            before, used = bench.used("VmRSS"), sum(map(cpu_seconds, pids))
             result, made = await _crowd(bench, number)
-            growth = memory(pid, "VmHWM") - before
-            cpu = (cpu_seconds(pid) - used) * 1000 / max(1, len(result.seconds))
+            growth = bench.used("VmHWM") - before
+            cpu = (sum(map(cpu_seconds, pids)) - used) * 1000 / max(1, len(result.seconds))
             print(f"{number:5} callers {result.line()}")
             print(f"      {served(result)}; peak memory grew by {growth / MB:.0f} MB")
             print(f"      {made['connected']} connections, {made['stale']} found closed; ", end="")
@@ -95,7 +95,7 @@ async def _sample(bench: Bench, options: argparse.Namespace, rate: float) -> tup
     """One interval with requests of its own: a repeat would be answered without the work."""
     await bench.heap(int(rate * INTERVAL * 1.2) + 50, SIZE)
     result = await bench.call(bare=False, seconds=INTERVAL, callers=options.callers, rate=rate)
-    return memory(bench.gateway.pid, "VmRSS"), result
+    return bench.used("VmRSS"), result
 
 
 def _line(values: list[float], unit: str) -> str:

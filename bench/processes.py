@@ -12,9 +12,10 @@ KIB = 1024
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def forget_peak(pid: int) -> None:
-    """Start the peak of a process's memory anew."""
-    Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
+def forget_peak(*pids: int) -> None:
+    """Start the peak of processes' memory anew."""
+    for pid in pids:
+        Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
 
 
 def memory(pid: int, field: str) -> int:
@@ -29,6 +30,16 @@ def cpu_seconds(pid: int) -> float:
     """CPU seconds a process has used, in and out of the kernel."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def family(pid: int) -> list[int]:
+    """A process and those it started, which read messages for it."""
+    started = [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text(encoding="ascii").split()
+    ]
+    return [pid, *started]
 
 
 def children_seconds() -> float:

@@ -100,6 +100,9 @@ def main() -> None:
     parser.add_argument(
         "--sizes", type=int, nargs="*", default=[SMALL, USUAL, LARGE], help="of documents, bytes"
     )
+    parser.add_argument(
+        "--processes", type=int, default=0, help="of the gateway, that read messages"
+    )
     parser.add_argument("--size", type=int, default=USUAL, help="beside peers, bytes")
     parser.add_argument("--most", type=float, default=450, help="requests a second to prepare for")
     parser.add_argument(

@@ -29,7 +29,7 @@ from depesha.adapters.signing import XmlSigner
 from depesha.adapters.system import NoCheckpoint, SystemClock, SystemIds, WorkerThreads
 from depesha.adapters.trust import CertificateJudge, TrustPolicy
 from depesha.adapters.verifying import XmlVerifier
-from depesha.app.seos import peer_sentence
+from depesha.app.sentences import peer_sentence
 from depesha.gateway import acknowledge
 from depesha.gateway.checks.chain import Chain
 from depesha.queue.opening import open_memory

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bench import messages
+from bench.inbound import seos_settings
 from bench.peers.as2 import PyAs2
-from bench.processes import cpu_seconds, percentile, say
+from bench.processes import cpu_seconds, family, percentile, say
 from depesha.adapters.system import SystemClock, SystemIds
 from depesha.simulators.bodies import BARE, GATEWAYS
 from depesha.simulators.country import Bare, Country
@@ -146,7 +147,7 @@ async def run(options: argparse.Namespace) -> None:
                     bare=BARE[:1],
                     settings={
                         "log": {"level": "warning"},
-                        "networks.seos": {"register_refresh_seconds": 600.0},
+                        "networks.seos": seos_settings(options),
                     },
                     own_settings={without.folder: nod},
                     say=say,
@@ -187,4 +188,5 @@ async def measure(
 
 
 def _cpu_of(pid: int) -> Callable[[], float]:
-    return lambda: cpu_seconds(pid)
+    pids = family(pid)
+    return lambda: sum(map(cpu_seconds, pids))

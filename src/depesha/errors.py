@@ -83,6 +83,13 @@ class ScannerError(DepeshaError):
     code = "SCANNER"
 
 
+class ReadingError(DepeshaError):
+    """A process that reads messages ended before it answered: nothing is known of its call."""
+
+    temporary = True
+    code = "READING"
+
+
 class StorageError(DepeshaError):
     """The store could not make something durable. Nothing may be answered as received."""
 

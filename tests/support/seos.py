@@ -22,6 +22,7 @@ from depesha.adapters.memory.system import (
     RecordingCheckpoint,
 )
 from depesha.adapters.seos.reader import Heard, SeosReader
+from depesha.adapters.seos.reading import Reading, ThreadReaders
 from depesha.adapters.seos.replies import SeosReplies
 from depesha.adapters.seos.server import SeosServer, build_app
 from depesha.adapters.seos.settings import SeosSettings
@@ -286,8 +287,15 @@ class Bench:
     def app(self) -> web.Application:
         return build_app(
             SeosServer(
-                reader=self.reader,
-                replies=self.replies,
+                readers=ThreadReaders(
+                    Reading(
+                        reader=self.reader,
+                        replies=self.replies,
+                        blobs=self.blobs,
+                        foresight=MemoryForesight(self.scanner),
+                    ),
+                    self.threads,
+                ),
                 intake=self.intake,
                 blobs=self.blobs,
                 threads=self.threads,
@@ -296,6 +304,5 @@ class Bench:
                 checkpoint=self.checkpoint,
                 settings=self.settings,
                 body_bytes=self.settings.body_bytes or Limits().message_bytes,
-                foresight=MemoryForesight(self.scanner),
             )
         )

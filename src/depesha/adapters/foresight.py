@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from depesha.adapters.clamd import result_of
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from depesha.adapters.clamd import ClamdScanner
+    from depesha.adapters.clamd import Ready
     from depesha.ports import Clock
     from depesha.schemas.facts import ScanResult
 
@@ -32,12 +32,19 @@ REST: Final = 30.0
 _REPLY_BYTES: Final = 4096
 
 
+class Readiness(Protocol):
+    """Whoever knows which scanner may be shown a file (`ClamdScanner`)."""
+
+    def ready(self) -> Ready | None:
+        """Return the least busy one that takes open files; None where there is none."""
+
+
 class ClamdForesight:
     """Asks the scanner of `scanner` that is least busy, over its Unix socket."""
 
     def __init__(
         self,
-        scanner: ClamdScanner,
+        scanner: Readiness,
         clock: Clock,
         *,
         patience: float = PATIENCE,
@@ -45,16 +52,16 @@ class ClamdForesight:
     ) -> None:
         """`told` hears of every look: its results, and the seconds it took."""
         self.patience = patience
-        self._scanner = scanner
         self._clock = clock
         self._told = told
+        self.ready = scanner.ready
         self._resting_until = float("-inf")
 
     def begin(self, files: Sequence[tuple[int, bytes | Path]]) -> Looking | None:
         """Hand the files over; None where that is better left to the scan. In a worker thread."""
         if not 0 < len(files) <= MOST_FILES or self._clock.monotonic() < self._resting_until:
             return None
-        ready = self._scanner.ready()
+        ready = self.ready()
         if ready is None:
             return None
         looking = Looking(self, ready.engine, self._clock.monotonic())
@@ -71,8 +78,13 @@ class ClamdForesight:
 
     def note(self, results: tuple[ScanResult, ...], began: float) -> None:
         """Tell of a look that is over."""
-        if self._told is not None and results:
-            self._told(results, self._clock.monotonic() - began)
+        if results:
+            self.tell(results, self._clock.monotonic() - began)
+
+    def tell(self, results: tuple[ScanResult, ...], seconds: float) -> None:
+        """Tell of a look that took so long, be it one of another process."""
+        if self._told is not None:
+            self._told(results, seconds)
 
     def rest(self) -> None:
         """Leave a scanner in peace that does not answer as it should."""

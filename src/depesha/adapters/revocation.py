@@ -72,6 +72,14 @@ class RevocationLists:
         """Grows with every change, so that verdicts made by older lists are not used again."""
         self.current: tuple[CertificateList, ...] = ()
 
+    def held(self) -> tuple[tuple[str, bytes], ...]:
+        """Return source and DER of each list in force, for `put` in another process."""
+        with self._lock:
+            return tuple(
+                (source, fresh.public_bytes(Encoding.DER))
+                for source, (fresh, _) in self._lists.items()
+            )
+
     def put(self, source: str, content: bytes) -> ListState:
         """Take a newer list of a source; the same one again changes nothing.
 

@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     import aiohttp
 
     from depesha.adapters.contents import Inspector
+    from depesha.adapters.foresight import ClamdForesight
     from depesha.app.trust import Trust
     from depesha.config import Settings
     from depesha.ports import (
         Checkpoint,
         Clock,
-        Foresight,
         IdSource,
         Jitter,
         MalwareScanner,
@@ -40,4 +40,4 @@ class Base:
     session: aiohttp.ClientSession
     scanner: MalwareScanner
     inspector: Inspector
-    foresight: Foresight
+    foresight: ClamdForesight

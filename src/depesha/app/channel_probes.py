@@ -27,7 +27,7 @@ from depesha.adapters.ssev.settings import SsevSettings
 from depesha.adapters.system import NoCheckpoint, SystemIds, SystemJitter
 from depesha.app import policy as values
 from depesha.app.networks import table
-from depesha.app.seos import czech_sentence, peer_sentence
+from depesha.app.sentences import czech_sentence, peer_sentence
 from depesha.app.trust import password
 from depesha.errors import DepeshaError
 from depesha.schemas.journal import SealKey

@@ -315,7 +315,9 @@ class Gateway:
         own_tls = listeners.own_tls
         seos = self._networks.seos
         if seos is not None:
-            await seos.know_participants()
+            door, _ = await asyncio.gather(
+                seos.application(self._inbound), seos.know_participants()
+            )
         try:
             await listeners.open(
                 self._operators.application(health, self._metrics, self._watching.standing),
@@ -328,7 +330,6 @@ class Gateway:
                 own_tls() if listen.registry_tls else None,
             )
             if seos is not None:
-                door = seos.channel.application(self._inbound)
                 most = listen.partners_connections
                 await listeners.open(door, listen.partners, listeners.partners_tls(), most)
             self._logger.info("gateway is open", version=__version__)

@@ -20,7 +20,8 @@ from depesha.adapters.revocation import HttpListFetcher, RevocationLists, Revoca
 from depesha.adapters.seos.settings import SeosSettings
 from depesha.adapters.ssev.settings import SsevSettings
 from depesha.app import policy as values
-from depesha.app.seos import SeosSide, czech_sentence, peer_sentence
+from depesha.app.sentences import czech_sentence, peer_sentence
+from depesha.app.seos import SeosSide
 from depesha.app.trust import password
 from depesha.errors import ConfigurationError
 from depesha.gateway.service import Clockwork, Gate
@@ -212,8 +213,7 @@ class Networks:
 
     async def close(self) -> None:
         """Close every connection to others."""
-        seos = None if self.seos is None else self.seos.channel
-        for channel in (self.mail, self.isds, self.ssev, seos):
+        for channel in (self.mail, self.isds, self.ssev, self.seos):
             if channel is not None:
                 await channel.close()
 

@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from depesha.adapters.processes import WorkerProcesses
 from depesha.adapters.revocation import HttpListFetcher, RevocationRefresher
 from depesha.adapters.seos.assembly import SeosChannel, SeosEnvironment
+from depesha.adapters.seos.reading import Greeting, ProcessReaders
 from depesha.app import policy as values
+from depesha.app.memory import shared
+from depesha.app.sentences import peer_sentence
 from depesha.app.trust import seos_tls
 from depesha.errors import ConfigurationError
 from depesha.gateway.service import Clockwork
-from depesha.schemas.sentences import sentence
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from depesha.adapters.seos.settings import SeosSettings
     from depesha.app.base import Base
-    from depesha.schemas.verdict import Finding
+    from depesha.ports import Intake
 
-PEER_LANGUAGE = "bg"
-"""Of what SEOS and SSEV peers are told of a finding."""
 REGISTER_SECONDS = 5.0
 """How long the first answer of a participants' register is waited for at start."""
 REGISTER_COPY = "seos-register.json"
 """In the store's folder."""
 
 
-def peer_sentence(finding: Finding) -> str:
-    """Return what a peer is told of a finding."""
-    return sentence(finding, PEER_LANGUAGE, "peer")
-
-
-def czech_sentence(finding: Finding) -> str:
-    """Return what a peer on ISDS is told of a finding."""
-    return sentence(finding, "cs", "peer")
+READ: tuple[str, ...] = (sys.executable, "-P", "-m", "depesha.app.reading")
+"""Starts a process that reads."""
 
 
 class SeosSide:
@@ -83,6 +82,8 @@ class SeosSide:
             every=timedelta(seconds=seos.trust.revocation_refresh_seconds),
         )
 
+        self._processes: WorkerProcesses | None = None
+
     async def start(self) -> None:
         """Take the last good copies from disk, and the lists of what is revoked."""
         await self.channel.start()
@@ -99,6 +100,44 @@ class SeosSide:
                 await self.channel.directory.refresh()
         except TimeoutError:
             self._base.observer.trouble("register", "TIME")
+
+    async def application(self, intake: Intake) -> web.Application:
+        """Return the partners' listener; raises `ConfigurationError` where nobody can read."""
+        if not self.settings.reading_processes:
+            return self.channel.application(intake)
+        base, greeting = self._base, await self._base.threads.run(self._greeting)
+        self._processes = WorkerProcesses(
+            command=READ,
+            greeting=greeting,
+            size=self.settings.reading_processes,
+            clock=base.clock,
+            observer=base.observer,
+        )
+        await self._processes.open()
+        readers = ProcessReaders(
+            processes=self._processes,
+            replies=self.channel.replies,
+            directory=self.channel.directory,
+            lists=base.trust.lists,
+            scanner=base.foresight.ready,
+            told=base.foresight.tell,
+            threads=base.threads,
+            clock=base.clock,
+            observer=base.observer,
+            checkpoint=base.checkpoint,
+        )
+        return self.channel.application(intake, readers)
+
+    def _greeting(self) -> bytes:
+        settings = self._base.settings
+        spool = f"{settings.store.gateway}/reading" if shared(settings) else "reading"
+        return pickle.dumps(Greeting(settings=settings, seos=self.settings, spool=spool))
+
+    async def close(self) -> None:
+        """End the processes and close every connection to others."""
+        if self._processes is not None:
+            await self._processes.close()
+        await self.channel.close()
 
     def clockworks(self) -> tuple[Clockwork, ...]:
         """Return what keeps register and lists fresh."""

@@ -236,6 +236,7 @@ _NETWORKS = """\
 # answer_bytes = 4194304
 # body_bytes = 0                           # largest HTTP body; 0: message_bytes of [limits]
 # concurrency = 64                         # calls handled at once; further callers wait
+# reading_processes = 0                    # read in so many processes; 0: in the gateway's threads
 # idle_seconds = 30.0                      # longest pause within a body
 # slowest_bytes_per_second = 4096
 #

@@ -11,6 +11,7 @@ from depesha.adapters.seos.channel import SeosNotifier
 from depesha.adapters.seos.client import SeosClient
 from depesha.adapters.seos.outbound import SeosOutbound
 from depesha.adapters.seos.reader import SeosReader
+from depesha.adapters.seos.reading import Reading, ThreadReaders
 from depesha.adapters.seos.register import SeosDirectory, SeosRegister
 from depesha.adapters.seos.replies import SeosReplies
 from depesha.adapters.seos.server import SeosServer, build_app
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from depesha.adapters.seos.reading import Readers
     from depesha.adapters.seos.settings import SeosSettings
     from depesha.ports import (
         BlobStore,
@@ -110,7 +112,7 @@ class SeosChannel:
             observer=e.observer,
         )
         own: Sequence[Party] = (e.own,)
-        self._replies = SeosReplies(
+        self.replies = SeosReplies(
             own=own,
             signer=e.signer,
             threads=e.threads,
@@ -122,7 +124,7 @@ class SeosChannel:
         self._client = SeosClient(caller=self._partner_caller, threads=e.threads)
         self.notifier = SeosNotifier(
             client=self._client,
-            replies=self._replies,
+            replies=self.replies,
             directory=self.directory,
             verifier=e.verifier,
             own=own,
@@ -150,12 +152,14 @@ class SeosChannel:
         await self._environment.threads.run(self.directory.load)
         await self._client.start()
 
-    def application(self, intake: Intake) -> web.Application:
-        """Return the partners' listener, which hands what it hears to `intake`."""
+    def application(self, intake: Intake, readers: Readers | None = None) -> web.Application:
+        """Return the partners' listener, which hands what it hears to `intake`.
+
+        Without `readers`, bodies are read in the house's threads.
+        """
         e = self._environment
         server = SeosServer(
-            reader=self.reader,
-            replies=self._replies,
+            readers=readers or self._threads(),
             intake=intake,
             blobs=e.blobs,
             threads=e.threads,
@@ -164,9 +168,15 @@ class SeosChannel:
             checkpoint=e.checkpoint,
             settings=e.settings,
             body_bytes=e.settings.body_bytes or e.limits.message_bytes,
-            foresight=e.foresight,
         )
         return build_app(server)
+
+    def _threads(self) -> ThreadReaders:
+        e = self._environment
+        reading = Reading(
+            reader=self.reader, replies=self.replies, blobs=e.blobs, foresight=e.foresight
+        )
+        return ThreadReaders(reading, e.threads)
 
     async def close(self) -> None:
         """Close every connection to others."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
 from depesha.adapters.seos import soap
 from depesha.adapters.seos.attachments import Enclosures
@@ -32,11 +32,10 @@ if TYPE_CHECKING:
         BlobStore,
         Checkpoint,
         ContentInspector,
-        Directory,
-        Observer,
         SignatureVerifier,
     )
-    from depesha.schemas.ids import SerialNumber
+    from depesha.schemas.ids import Guid, SerialNumber
+    from depesha.schemas.participant import DirectoryState, Participant
     from depesha.schemas.policy import Limits
 
 _LONG: Final = (f"{{{MESSAGING}}}AttBody",)
@@ -56,6 +55,23 @@ class _Original:
     transport_serial: SerialNumber | None
 
 
+class Participants(Protocol):
+    """What of `ports.Directory` a reader needs."""
+
+    def find(self, guid: Guid) -> Participant | None:
+        """Return the participant with this register GUID."""
+
+    def state(self) -> DirectoryState:
+        """Tell how fresh the copy is."""
+
+
+class Troubled(Protocol):
+    """What of `ports.Observer` a reader tells."""
+
+    def trouble(self, where: str, code: str) -> None:
+        """Something of ours or of a neighbour failed; `where` and `code` are bounded words."""
+
+
 class SeosReader:
     """Reads bodies and stored originals (`ports.Extractor`). Serves any number of threads."""
 
@@ -63,12 +79,12 @@ class SeosReader:
         self,
         *,
         blobs: BlobStore,
-        directory: Directory,
+        directory: Participants,
         verifier: SignatureVerifier,
         inspector: ContentInspector,
         limits: Limits,
         checkpoint: Checkpoint,
-        observer: Observer,
+        observer: Troubled,
     ) -> None:
         self._blobs = blobs
         self._directory = directory

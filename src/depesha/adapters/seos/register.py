@@ -124,6 +124,8 @@ class SeosDirectory:
         self._file = file
         self._max_deactivated = max_deactivated
         self._copy = _copy((), None)
+        self.version = 0
+        """Grows with every copy that is taken."""
         self._last_error = ""
         self._refreshing = asyncio.Lock()
 
@@ -136,8 +138,17 @@ class SeosDirectory:
             self._observer.trouble("seos.register.file", error.code)
             return self.state()
         if stored is not None:
-            self._copy = _copy(stored.participants, stored.loaded_at)
+            self._take(_copy(stored.participants, stored.loaded_at))
         return self.state()
+
+    def held(self) -> tuple[tuple[Participant, ...], datetime | None]:
+        """Return all participants and when they were loaded, for another process."""
+        copy = self._copy
+        return tuple(copy.by_guid.values()), copy.loaded_at
+
+    def _take(self, copy: _Copy) -> None:
+        self._copy = copy
+        self.version += 1
 
     def find(self, guid: Guid) -> Participant | None:
         """Return the participant with this register GUID."""
@@ -178,7 +189,7 @@ class SeosDirectory:
                 self._last_error = error.public
                 self._observer.trouble("seos.register", error.code)
                 return self.state()
-            self._copy = fresh
+            self._take(fresh)
             self._last_error = await self._keep(fresh)
             return self.state()
 

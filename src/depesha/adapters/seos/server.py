@@ -7,7 +7,6 @@ without a word, because the network reads silence as "try again" and a fault as 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 from xml.sax.saxutils import escape
 
@@ -23,25 +22,21 @@ from depesha.schemas.steps import Step
 from depesha.schemas.wire.seos import PLACEHOLDER_ADDRESS, service_wsdl
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
-    from depesha.adapters.seos.reader import Heard, SeosReader
-    from depesha.adapters.seos.replies import SeosReplies, SeosReply
+    from depesha.adapters.seos.reader import Heard
+    from depesha.adapters.seos.reading import Readers
+    from depesha.adapters.seos.replies import SeosReply
     from depesha.adapters.seos.settings import SeosSettings
     from depesha.ports import (
         BlobStore,
         Checkpoint,
         Clock,
-        Foresight,
         Intake,
-        Looking,
         Observer,
         Threads,
     )
-    from depesha.schemas.envelope import Envelope
-    from depesha.schemas.facts import ScanResult
-    from depesha.schemas.ids import Digest, SerialNumber
+    from depesha.schemas.ids import SerialNumber
 
 LISTENER: Final = "partners"
 TOO_LARGE: Final = (
@@ -58,8 +53,7 @@ class SeosServer:
     def __init__(
         self,
         *,
-        reader: SeosReader,
-        replies: SeosReplies,
+        readers: Readers,
         intake: Intake,
         blobs: BlobStore,
         threads: Threads,
@@ -68,15 +62,10 @@ class SeosServer:
         checkpoint: Checkpoint,
         settings: SeosSettings,
         body_bytes: int,
-        foresight: Foresight | None = None,
     ) -> None:
         """`body_bytes` is the largest HTTP body taken in."""
-        self._foresight = foresight
-        self._blobs = blobs
-        self._reader = reader
-        self._replies = replies
+        self._readers = readers
         self._intake = intake
-        self._threads = threads
         self._clock = clock
         self._observer = observer
         self._checkpoint = checkpoint
@@ -145,48 +134,9 @@ class SeosServer:
     async def _hear(self, body: bytes | Path, serial: SerialNumber | None) -> bytes:
         self._checkpoint.reached(Step.BYTES_READ)
         received_at = self._clock.now()
-        heard, reply = await self._threads.run(self._read, body, received_at, serial)
-        self._observer.arrived(self._reader.network, _size(heard, body))
+        heard, reply = await self._readers.read(body, received_at, serial)
+        self._observer.arrived(heard.network, _size(heard, body))
         return await self._hand_over(heard, reply)
-
-    def _read(
-        self, body: bytes | Path, received_at: datetime, serial: SerialNumber | None
-    ) -> tuple[Heard, SeosReply]:
-        aside: dict[Digest, bytes] = {}
-        heard = self._reader.incoming(body, received_at, serial, aside)
-        looking = self._look_ahead(heard, aside)
-        scans: tuple[ScanResult, ...] = ()
-        try:
-            reply = self._replies.foresee(heard)
-        finally:
-            if looking is not None:
-                scans = looking.finish()
-        if isinstance(heard, Arrival) and heard.envelope is not None:
-            self._keep_unseen(heard.envelope, aside, scans)
-            heard = replace(heard, scans=scans) if scans else heard
-        return heard, reply
-
-    def _look_ahead(self, heard: Heard, aside: dict[Digest, bytes]) -> Looking | None:
-        """Have the files scanned while the likely answer is signed."""
-        if self._foresight is None or not isinstance(heard, Arrival) or heard.envelope is None:
-            return None
-        if heard.signature is None or heard.signature.finding is not None:
-            return None
-        files: list[tuple[int, bytes | Path]] = []
-        for file in heard.envelope.attachments:
-            content = aside.get(file.digest) or self._blobs.path(file.digest)
-            if content is not None:
-                files.append((file.index, content))
-        return self._foresight.begin(files)
-
-    def _keep_unseen(
-        self, envelope: Envelope, aside: dict[Digest, bytes], scans: tuple[ScanResult, ...]
-    ) -> None:
-        """Make files for the scanner of what it has not seen yet; of the rest nobody needs one."""
-        seen = {scan.index for scan in scans}
-        for file in envelope.attachments:
-            if file.index not in seen and file.digest in aside:
-                self._blobs.put(aside[file.digest], durable=False)
 
     async def _hand_over(self, heard: Heard, reply: SeosReply) -> bytes:
         match heard:

@@ -99,6 +99,9 @@ class SeosSettings(BaseModel):
     """Largest HTTP body taken in; 0: `message_bytes` of the section `limits`."""
     concurrency: PositiveInt = 64
     """Calls handled at once; further callers wait."""
+    reading_processes: Annotated[int, Field(ge=0, le=64)] = 0
+    """Messages are read in so many processes of their own; 0: in the gateway's threads. For more
+    messages than one interpreter can read; each takes some 90 MB."""
     idle_seconds: PositiveFloat = 30.0
     """Longest pause within a body."""
     slowest_bytes_per_second: PositiveInt = 4 * 1024

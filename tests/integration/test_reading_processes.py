@@ -1,0 +1,170 @@
+"""A gateway that reads in processes of its own: killed, they cost a repeat and nothing else.
+
+The acceptance suite runs with the gateway's threads; what is read is the same code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from depesha.schemas.envelope import RegistrationNumber
+from depesha.schemas.ids import Guid
+from depesha.simulators import papers
+from depesha.simulators.country import Country
+from depesha.simulators.registry import RegistryClient
+from depesha.simulators.seos_books import Exchange
+from depesha.simulators.seos_documents import (
+    REGISTERED,
+    REJECTED,
+    WAITING,
+    Enclosure,
+    Failure,
+    RegistrationRequest,
+    StatusResponse,
+)
+from tests.support.country import CLOCK, OBRAZETS, country, gateway, peer, registry
+from tests.support.simulators import letter
+
+pytestmark = [
+    pytest.mark.clamd,
+    pytest.mark.slow,
+    pytest.mark.asyncio(loop_scope="module"),
+]
+REFUSED = Failure.__name__
+"""By a SEOS error, as a bad signature is."""
+
+
+def readers(pid: int) -> list[int]:
+    """The processes that a gateway started."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += map(int, (task / "children").read_text("ascii").split())
+    return sorted(found)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Country]:
+    settings: dict[str, dict[str, object]] = {
+        "networks.seos": {"reading_processes": 2},
+        "networks.seos.trust": {"revocation_refresh_seconds": 0.3},
+    }
+    async with country(tmp_path_factory.mktemp("reading") / "c", settings=settings) as made:
+        yield made
+
+
+def said(answer: Exchange) -> str:
+    if answer.heard is None:
+        return answer.trouble
+    response = answer.heard.body
+    return response.status if isinstance(response, StatusResponse) else type(response).__name__
+
+
+def fresh(content: bytes = b"") -> RegistrationRequest:
+    """A document that nobody has seen before."""
+    request = letter(f"Относно {os.urandom(8).hex()}")
+    content = content or os.urandom(64).hex().encode()
+    file = Enclosure(name="писмо.txt", content=content, media_type="text/plain")
+    return replace(
+        request,
+        document=replace(
+            request.document,
+            number=RegistrationNumber(number=os.urandom(4).hex(), date=CLOCK.now().date()),
+        ),
+        enclosures=(file,),
+    )
+
+
+async def submit(made: Country, content: bytes = b"") -> tuple[str, Guid]:
+    """Return what was answered and the document's GUID."""
+    request = fresh(content)
+    answer = await peer(made).submit(OBRAZETS.party, gateway(made).seos_url, request)
+    return said(answer), request.document.guid
+
+
+async def stored(office: RegistryClient) -> int:
+    return len(await office.waiting())
+
+
+def lives(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+async def until_gone(pids: list[int]) -> None:
+    for _ in range(500):
+        if not any(map(lives, pids)):
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("processes outlived their gateway")
+
+
+async def test_what_they_read_is_checked_like_everything(made: Country) -> None:
+    """CHK-05, REG-01: the usual way, malware, and the register's number."""
+    assert len(readers(gateway(made).pid)) == 2
+    async with registry(made) as office:
+        answer, document = await submit(made)
+        assert answer == WAITING
+        [waiting] = await office.waiting(5)
+        await office.register(waiting["id"], "ВХ-1", CLOCK.now().date())
+        seen = await peer(made).wait_for_status(document, REGISTERED, 10)
+        assert seen.number is not None
+        assert (await submit(made, papers.EICAR))[0] == REJECTED
+        assert (await submit(made, os.urandom(1_500_000).hex().encode()))[0] == WAITING, (
+            "too large for memory"
+        )
+
+
+async def test_one_that_dies_with_a_message_costs_a_repeat(made: Country) -> None:
+    """Law 2: nothing was answered, so the sender says it again; it is there once."""
+    process, izvor = gateway(made), peer(made)
+    async with registry(made) as office:
+        before, there = readers(process.pid), await stored(office)
+        for pid in before:
+            os.kill(pid, signal.SIGSTOP)
+        request = fresh()
+        going = asyncio.create_task(izvor.submit(OBRAZETS.party, process.seos_url, request))
+        await asyncio.sleep(0.5)
+        assert not going.done()
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        assert said(await going) in {"no connection", "broken off"}
+        assert await stored(office) == there
+        assert said(await izvor.resend(request.document.guid)) == WAITING
+        assert said(await izvor.resend(request.document.guid)) == WAITING
+        assert await stored(office) == there + 1
+        assert set(readers(process.pid)).isdisjoint(before)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+async def test_none_outlives_its_gateway(made: Country, how: signal.Signals) -> None:
+    process = gateway(made)
+    pids = readers(process.pid)
+    await (process.kill() if how is signal.SIGKILL else process.stop())
+    await until_gone(pids)
+    await process.start()
+    await process.ready()
+    assert (await submit(made))[0] == WAITING
+
+
+async def test_they_learn_whom_the_authority_revoked(made: Country) -> None:
+    """The list is fetched by the gateway, and each process knows it before its next call."""
+    assert (await submit(made))[0] == WAITING
+    made.authority.revoke(peer(made).identity)
+    now = CLOCK.now()
+    gateway(made).plan.revocation_list.write_bytes(made.authority.crl(now, now + timedelta(days=1)))
+    answers = set()
+    for _ in range(100):
+        answers.add((await submit(made))[0])
+        if REFUSED in answers:
+            break
+        await asyncio.sleep(0.1)
+    assert answers <= {WAITING, REFUSED}
+    assert {(await submit(made))[0] for _ in range(6)} == {REFUSED}, "each of the two knows it"

@@ -1,0 +1,184 @@
+"""Processes that answer calls: replaced when they end, and never heard with another's answer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from depesha.adapters import processes as module
+from depesha.adapters.memory.observer import RecordingObserver
+from depesha.adapters.processes import Worker, WorkerProcesses
+from depesha.adapters.system import SystemClock
+from depesha.errors import ConfigurationError, ReadingError
+
+CODE = """
+import os, socket, sys, time
+from depesha.adapters.processes import serve
+
+def opened(greeting):
+    if greeting == b"ends":
+        os._exit(3)
+    def answer(head, body):
+        if head == b"die":
+            os._exit(9)
+        if head == b"hang":
+            time.sleep(60)
+        if head == b"slow":
+            time.sleep(0.3)
+        return b"|".join((greeting, sys.argv[1].encode(), str(os.getpid()).encode(), head, body))
+    return answer
+
+serve(socket.socket(fileno=0), opened)
+"""
+
+
+@asynccontextmanager
+async def processes(
+    size: int = 1, *, seconds: float = 20.0, greeting: bytes = b"hello"
+) -> AsyncIterator[tuple[WorkerProcesses, RecordingObserver]]:
+    observer = RecordingObserver()
+    made = WorkerProcesses(
+        command=(sys.executable, "-P", "-c", CODE),
+        greeting=greeting,
+        size=size,
+        clock=SystemClock(),
+        observer=observer,
+        seconds=seconds,
+    )
+    try:
+        await made.open()
+        yield made, observer
+    finally:
+        await made.close()
+
+
+async def asked(made: WorkerProcesses, head: bytes = b"head", body: bytes = b"body") -> list[bytes]:
+    return (await made.call(lambda _worker: head, body)).split(b"|")
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if reached():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it did not come to that")
+
+
+async def test_a_call_is_answered_by_a_process_of_its_own() -> None:
+    async with processes() as (made, _):
+        greeting, number, pid, *rest = await asked(made)
+        assert (greeting, number, rest) == (b"hello", b"1", [b"head", b"body"])
+        assert int(pid) == made.workers[0].pid != os.getpid()
+
+
+async def test_large_bodies_come_whole_and_calls_are_not_mixed_up() -> None:
+    async with processes(2) as (made, _):
+        heads = [str(number).encode() for number in range(30)]
+        bodies = [head * 200_000 for head in heads]
+        answers = await asyncio.gather(*map(asked, [made] * 30, heads, bodies))
+        assert [answer[3:] for answer in answers] == [
+            list(pair) for pair in zip(heads, bodies, strict=True)
+        ]
+        assert {answer[1] for answer in answers} == {b"1", b"2"}
+
+
+async def test_one_that_dies_loses_its_call_alone_and_is_replaced() -> None:
+    async with processes() as (made, observer):
+        first = made.workers[0].pid
+        assert first is not None
+        made.workers[0].told = 7
+        with pytest.raises(ReadingError):
+            await asked(made, b"die")
+        assert int((await asked(made))[2]) not in {first, os.getpid()}
+        assert made.workers[0].told == 0, "a fresh one was told nothing"
+        assert observer.named("trouble") == [("processes", "READING")]
+
+
+async def test_one_that_was_killed_while_nobody_called_costs_no_call() -> None:
+    async with processes() as (made, _):
+        pid = made.workers[0].pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: not made.workers[0].alive)
+        assert int((await asked(made))[2]) != pid
+
+
+async def test_one_that_takes_too_long_is_ended() -> None:
+    async with processes(seconds=0.5) as (made, _):
+        pid = made.workers[0].pid
+        assert pid is not None
+        with pytest.raises(ReadingError):
+            await asked(made, b"hang")
+        await until(lambda: made.workers[0].pid not in {None, pid})
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+async def test_nobody_waits_for_ever_for_one_that_is_free() -> None:
+    async with processes(seconds=1.0) as (made, _):
+        first = asyncio.create_task(asked(made, b"hang"))
+        await asyncio.sleep(0.05)
+        with pytest.raises(ReadingError):
+            await asked(made)
+        with pytest.raises(ReadingError):
+            await first
+
+
+async def test_a_caller_that_goes_leaves_no_answer_to_the_next() -> None:
+    async with processes() as (made, _):
+        gone = asyncio.create_task(asked(made, b"slow", b"of the one that went"))
+        await asyncio.sleep(0.05)
+        gone.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        assert (await asked(made, b"head", b"mine"))[3:] == [b"head", b"mine"]
+
+
+async def test_a_head_that_cannot_be_written_is_the_callers_trouble() -> None:
+    def broken(_worker: Worker) -> bytes:
+        raise ZeroDivisionError
+
+    async with processes() as (made, _):
+        with pytest.raises(ZeroDivisionError):
+            await made.call(broken, b"")
+        assert (await asked(made))[3:] == [b"head", b"body"]
+
+
+async def test_one_that_does_not_start_stops_the_start() -> None:
+    with pytest.raises(ConfigurationError, match="did not start"):
+        async with processes(2, greeting=b"ends"):
+            pass
+
+
+async def test_one_that_cannot_be_replaced_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AGAIN_SECONDS", 0.01)
+    async with processes() as (made, observer):
+        made._greeting = b"ends"
+        with pytest.raises(ReadingError):
+            await asked(made, b"die")
+        await until(lambda: len(observer.named("trouble")) >= 3)
+        made._greeting = b"again"
+        assert (await asked(made))[0] == b"again"
+        assert observer.named("trouble")[1] == ("processes.start", "READING")
+
+
+async def test_after_the_end_nothing_runs_and_nothing_is_called() -> None:
+    async with processes(2) as (made, _):
+        pids = [worker.pid for worker in made.workers]
+        waiting = asyncio.create_task(asked(made, b"hang"))
+        await asyncio.sleep(0.05)
+        await made.close()
+        with pytest.raises((ReadingError, asyncio.CancelledError)):
+            await waiting
+        with pytest.raises(ReadingError):
+            await asked(made)
+        for pid in pids:
+            assert pid is not None
+            with pytest.raises(ProcessLookupError):
+                os.kill(pid, 0)
