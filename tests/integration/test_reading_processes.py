@@ -32,6 +32,7 @@ from depesha.simulators.seos_documents import (
     StatusResponse,
 )
 from tests.support.country import CLOCK, OBRAZETS, country, gateway, peer, registry
+from tests.support.processes import children
 from tests.support.simulators import letter
 
 pytestmark = [
@@ -41,14 +42,6 @@ pytestmark = [
 ]
 REFUSED = Failure.__name__
 """By a SEOS error, as a bad signature is."""
-
-
-def readers(pid: int) -> list[int]:
-    """The processes that a gateway started."""
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        found += map(int, (task / "children").read_text("ascii").split())
-    return sorted(found)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -108,7 +101,7 @@ async def until_gone(pids: list[int]) -> None:
 
 async def test_what_they_read_is_checked_like_everything(made: Country) -> None:
     """CHK-05, REG-01: the usual way, malware, and the register's number."""
-    assert len(readers(gateway(made).pid)) == 2
+    assert len(children(gateway(made).pid)) == 2
     async with registry(made) as office:
         answer, document = await submit(made)
         assert answer == WAITING
@@ -126,7 +119,7 @@ async def test_one_that_dies_with_a_message_costs_a_repeat(made: Country) -> Non
     """Law 2: nothing was answered, so the sender says it again; it is there once."""
     process, izvor = gateway(made), peer(made)
     async with registry(made) as office:
-        before, there = readers(process.pid), await stored(office)
+        before, there = children(process.pid), await stored(office)
         for pid in before:
             os.kill(pid, signal.SIGSTOP)
         request = fresh()
@@ -140,13 +133,13 @@ async def test_one_that_dies_with_a_message_costs_a_repeat(made: Country) -> Non
         assert said(await izvor.resend(request.document.guid)) == WAITING
         assert said(await izvor.resend(request.document.guid)) == WAITING
         assert await stored(office) == there + 1
-        assert set(readers(process.pid)).isdisjoint(before)
+        assert set(children(process.pid)).isdisjoint(before)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 async def test_none_outlives_its_gateway(made: Country, how: signal.Signals) -> None:
     process = gateway(made)
-    pids = readers(process.pid)
+    pids = children(process.pid)
     await (process.kill() if how is signal.SIGKILL else process.stop())
     await until_gone(pids)
     await process.start()

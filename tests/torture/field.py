@@ -6,6 +6,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Final
 
+from depesha.simulators.bodies import SEOS
 from tests.chaos.field import SETTINGS, Field
 from tests.chaos.staff import UNFINISHED
 from tests.crash import child
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from tests.chaos.lands import Land
     from tests.chaos.plan import Plan
     from tests.torture.schedule import Turn
     from tests.truth.keeper import Keeper
@@ -37,6 +39,14 @@ at seven deaths in a row, as happens to one in a thousand here, rests for a quar
 ABSENCE: Final[dict[str, object]] = {"absence_seconds": 15.0}
 """Longer than a gateway is frozen here: one that wakes late sends what it had begun. In real life
 it is 2 and 15 minutes."""
+
+
+READING: Final[dict[str, object]] = {"reading_processes": 2}
+
+
+def readers(land: Land) -> tuple[str, ...]:
+    """Of two bodies one reads in processes of its own, the other in its gateways' threads."""
+    return (land.pair[1].folder,) if SEOS in land.networks else ()
 
 
 class TortureField(Field):
@@ -80,6 +90,10 @@ class TortureField(Field):
                 await asyncio.to_thread(self._lay, body.folder)
         if self._shared:
             await self._share()
+        for folder in readers(self.land):
+            own = {**self.own_settings.get(folder, {})}
+            own["networks.seos"] = {**SETTINGS["networks.seos"], **READING}
+            self.own_settings = {**self.own_settings, folder: own}
         await super()._open()
         if self._shared:
             for body in self.land.pair:

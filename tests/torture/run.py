@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 from tests.chaos.lands import CZECH_SHARE, LANDS, Land
 from tests.chaos.plan import Plan, make_plan
 from tests.chaos.run import report
-from tests.torture.field import TortureField
+from tests.torture.field import TortureField, readers
 from tests.torture.ground import possible
 from tests.torture.schedule import KILLS, Pain, Turn, Victims, digest_of, make_schedule
 from tests.torture.shared import SECOND
@@ -115,6 +115,7 @@ def drawn(options: argparse.Namespace, land: Land, *, disks: bool) -> tuple[Plan
     victims = Victims(
         gateways=tuple(body.folder + mark for body in land.pair for mark in marks),
         networks=land.networks,
+        readers=tuple(folder + mark for folder in readers(land) for mark in marks),
         database=shared,
         disks=disks,
     )

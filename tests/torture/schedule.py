@@ -23,6 +23,8 @@ class Pain(StrEnum):
     KILL_SCANNER = "scanner killed"
     KILL_DATABASE = "database killed"
     """SIGKILL of every process of PostgreSQL, then a start with recovery."""
+    KILL_READER = "reader killed"
+    """SIGKILL of one of the processes in which a gateway reads messages."""
     CUT_NETWORK = "network cut"
     """Every connection of a network is reset and new ones are refused."""
     FREEZE = "gateway frozen"
@@ -32,7 +34,9 @@ class Pain(StrEnum):
     CLOCK = "clock shifted"
 
 
-KILLS: Final = frozenset({Pain.KILL_GATEWAY, Pain.KILL_SCANNER, Pain.KILL_DATABASE})
+KILLS: Final = frozenset(
+    {Pain.KILL_GATEWAY, Pain.KILL_SCANNER, Pain.KILL_DATABASE, Pain.KILL_READER}
+)
 OTHERS: Final = (
     (Pain.CUT_NETWORK, 40),
     (Pain.FREEZE, 25),
@@ -68,6 +72,8 @@ class Victims:
 
     gateways: tuple[str, ...]
     networks: tuple[str, ...]
+    readers: tuple[str, ...] = ()
+    """Gateways that read in processes of their own."""
     database: bool = False
     disks: bool = False
     """Whether the stores lie on disks of their own that may be filled and slowed."""
@@ -91,14 +97,17 @@ def _kill(chance: Random, seconds: float, victims: Victims) -> Turn:
     kinds = [(Pain.KILL_GATEWAY, 70), (Pain.KILL_SCANNER, 20)]
     if victims.database:
         kinds.append((Pain.KILL_DATABASE, 10))
+    if victims.readers:
+        kinds.append((Pain.KILL_READER, 10))
     pain = chance.choices([k for k, _ in kinds], [w for _, w in kinds])[0]
     how: dict[str, Any] = {}
     if pain is Pain.KILL_GATEWAY and chance.random() < 1 / 3:
         how = {"step": str(chance.choice(STEPS)), "times": chance.randint(1, 3)}
+    targets = {Pain.KILL_GATEWAY: victims.gateways, Pain.KILL_READER: victims.readers}
     return Turn(
         at=round(chance.uniform(0, seconds), 3),
         pain=pain,
-        target=chance.choice(victims.gateways) if pain is Pain.KILL_GATEWAY else "",
+        target=chance.choice(targets.get(pain, ("",))),
         how=how,
         seconds=0.0,
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from depesha.errors import PeerError
 from depesha.schemas.steps import OutboundStep, Step
+from tests.support.processes import children
 from tests.torture.ground import may_slow
 from tests.torture.schedule import Pain, Turn
 
@@ -107,6 +108,8 @@ class Torment:
         match turn.pain:
             case Pain.KILL_GATEWAY:
                 await self._gateway(turn)
+            case Pain.KILL_READER:
+                self._reader(turn)
             case Pain.KILL_SCANNER:
                 await self._scanner()
             case Pain.KILL_DATABASE:
@@ -131,6 +134,13 @@ class Torment:
             return
         with suppress(ProcessLookupError, PeerError):  # it died this very moment by an order
             await keeper.kill()
+
+    def _reader(self, turn: Turn) -> None:
+        """Kill the first process that a gateway has; where it has none just now, nobody died."""
+        try:
+            os.kill(children(self.keepers[turn.target].gateway.pid)[0], signal.SIGKILL)
+        except (PeerError, OSError, IndexError):
+            self.done[turn.pain] -= 1
 
     async def _scanner(self) -> None:
         scanner = self._stand.country.scanner

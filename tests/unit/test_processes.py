@@ -15,15 +15,20 @@ from depesha.adapters import processes as module
 from depesha.adapters.memory.observer import RecordingObserver
 from depesha.adapters.processes import Worker, WorkerProcesses
 from depesha.adapters.system import SystemClock
-from depesha.errors import ConfigurationError, ReadingError
+from depesha.errors import ConfigurationError, ReadingError, StorageError
 
 CODE = """
 import os, socket, sys, time
 from depesha.adapters.processes import serve
+from depesha.errors import ConfigurationError, StorageError
 
 def opened(greeting):
     if greeting == b"ends":
         os._exit(3)
+    if greeting == b"full":
+        raise StorageError("the disk is full")
+    if greeting == b"wrong":
+        raise ConfigurationError("the key is missing")
     def answer(head, body):
         if head == b"die":
             os._exit(9)
@@ -153,6 +158,15 @@ async def test_a_head_that_cannot_be_written_is_the_callers_trouble() -> None:
 async def test_one_that_does_not_start_stops_the_start() -> None:
     with pytest.raises(ConfigurationError, match="did not start"):
         async with processes(2, greeting=b"ends"):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("greeting", "kind"), [(b"full", StorageError), (b"wrong", ConfigurationError)]
+)
+async def test_one_that_cannot_work_says_why(greeting: bytes, kind: type[Exception]) -> None:
+    with pytest.raises(kind, match=r"the disk is full|the key is missing"):
+        async with processes(2, greeting=greeting):
             pass
 
 

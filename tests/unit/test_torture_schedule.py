@@ -30,6 +30,11 @@ def test_it_holds_as_many_kills_as_asked_for_within_the_time() -> None:
 
 def test_what_there_is_not_is_left_alone() -> None:
     pains = {turn.pain for turn in make_schedule(500, 1800, 7, VICTIMS)}
-    assert not pains & {Pain.KILL_DATABASE, Pain.FULL_DISK, Pain.SLOW_DISK}
-    whole = Victims(gateways=("a",), networks=("seos",), database=True, disks=True)
+    assert not pains & {
+        Pain.KILL_DATABASE,
+        Pain.KILL_READER,
+        Pain.FULL_DISK,
+        Pain.SLOW_DISK,
+    }
+    whole = Victims(gateways=("a",), networks=("seos",), readers=("a",), database=True, disks=True)
     assert {turn.pain for turn in make_schedule(500, 1800, 7, whole)} == set(Pain)

@@ -13,7 +13,7 @@ import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from depesha.errors import ConfigurationError, ReadingError
+from depesha.errors import ConfigurationError, DepeshaError, ReadingError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -38,15 +38,20 @@ _NETWORK_TROUBLE: Final = (OSError, TimeoutError, EOFError)
 
 
 def serve(channel: socket.socket, opened: Callable[[bytes], Answer]) -> None:
-    """Be such a process: answer until the other end closes. Blocking.
+    """Be such a process: answer until the other end closes or breaks. Blocking.
 
-    `opened` makes of the greeting what answers calls, each of which is a head and a body.
+    `opened` makes of the greeting what answers calls, each of which is a head and a body; where it
+    raises `DepeshaError`, the owner is told why.
     """
-    with channel, channel.makefile("rb") as incoming:
+    with channel, channel.makefile("rb") as incoming, suppress(ConnectionError):
         greeting = _received(incoming)
         if greeting is None:
             return
-        answer = opened(greeting[0])
+        try:
+            answer = opened(greeting[0])
+        except DepeshaError as error:
+            channel.sendall(_framed(f"{error.code} {error.public}".encode()))
+            return
         channel.sendall(_framed(b""))
         while (call := _received(incoming)) is not None:
             channel.sendall(_framed(answer(*call)))
@@ -87,7 +92,11 @@ class Worker:
         return None if self._process is None else self._process.pid
 
     async def start(self, command: Sequence[str], greeting: bytes) -> None:
-        """Start the process and wait until it is ready; raise `OSError` or `EOFError`."""
+        """Start the process and wait until it is ready.
+
+        Raises `StorageError` or `ConfigurationError` where it says why it cannot work, `OSError`
+        or `EOFError` where it ends without a word.
+        """
         ours, theirs = socket.socketpair()
         try:
             with theirs:
@@ -101,7 +110,9 @@ class Worker:
             ours.close()
             raise
         self.told = 0
-        await self.ask(greeting, b"")
+        code, _, why = (await self.ask(greeting, b"")).decode().partition(" ")
+        if code:
+            raise StorageError(why) if code == StorageError.code else ConfigurationError(why)
 
     async def ask(self, head: bytes, body: bytes) -> bytes:
         """Have one call answered; raise `OSError` or `EOFError` where the process ended."""
@@ -150,10 +161,13 @@ class WorkerProcesses:
         self._closed = False
 
     async def open(self) -> None:
-        """Start all of them; raise `ConfigurationError` where one does not come up."""
+        """Start all of them; raise `ConfigurationError` or `StorageError` where one does not."""
         try:
             async with asyncio.timeout(START_SECONDS):
                 await asyncio.gather(*(self._started(worker) for worker in self.workers))
+        except DepeshaError:
+            await self.close()
+            raise
         except _NETWORK_TROUBLE as error:
             await self.close()
             raise ConfigurationError(
@@ -220,7 +234,7 @@ class WorkerProcesses:
             try:
                 async with asyncio.timeout(START_SECONDS):
                     return await self._started(worker)
-            except _NETWORK_TROUBLE:
+            except (DepeshaError, *_NETWORK_TROUBLE):
                 self._observer.trouble("processes.start", ReadingError.code)
             await self._clock.sleep(pause)
             pause = min(AGAIN_LONGEST_SECONDS, pause * 2)
