@@ -225,19 +225,26 @@ class Bench:
         print(f"peak memory of the gateway: {self.used('VmHWM') / MB:.0f} MB")
 
 
-def seos_settings(options: argparse.Namespace) -> dict[str, object]:
-    """Settings of SEOS as the options ask for them."""
-    return {**SETTINGS["networks.seos"], "reading_processes": options.processes}
+def seos_settings(processes: int) -> dict[str, object]:
+    """Settings of SEOS: as usual, and so many processes that read."""
+    return {**SETTINGS["networks.seos"], "reading_processes": processes}
 
 
 @asynccontextmanager
 async def stand(
-    options: argparse.Namespace, settings: Mapping[str, Mapping[str, object]] | None = None
+    options: argparse.Namespace,
+    settings: Mapping[str, Mapping[str, object]] | None = None,
+    *,
+    processes: int | None = None,
 ) -> AsyncIterator[Bench]:
-    """Start a country with one gateway, and the bare way beside it; `settings` on top of ours."""
+    """Start a country with one gateway, and the bare way beside it; `settings` on top of ours.
+
+    `processes` read messages; None: as many as the options name last.
+    """
     clock = SystemClock()
     wanted = SETTINGS | {name: dict(one) for name, one in (settings or {}).items()}
-    wanted["networks.seos"] = seos_settings(options) | wanted["networks.seos"]
+    reading = options.processes[-1] if processes is None else processes
+    wanted["networks.seos"] = seos_settings(reading) | wanted["networks.seos"]
     with tempfile.TemporaryDirectory(prefix="depesha-bench-") as name:
         folder = Path(name)
         say("starting the stand")

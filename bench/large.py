@@ -123,7 +123,7 @@ class Inbox:
 
 async def seos(options: argparse.Namespace) -> list[Row]:
     """One attachment of 100 MB in base64, escaped in a string."""
-    async with stand(options) as bench:
+    async with stand(options, processes=0) as bench:
         await bench.heap(int(RATE * (MEANWHILE + 4)) + 50, SIZE)
         path = bench.requests.parent / "large"
         await asyncio.to_thread(_write_large, bench, path)

@@ -74,8 +74,18 @@ async def isds(options: argparse.Namespace) -> None:
 
 
 async def way_in(options: argparse.Namespace) -> None:
-    """The way in, at each size."""
-    async with inbound.stand(options) as bench:
+    """The way in at each size: read in the gateway's threads, and in processes of its own."""
+    for processes in options.processes:
+        where = f"{processes} processes of its own" if processes else "the gateway's threads"
+        print(f"--- read in {where} ---")
+        await _way_in(options, processes)
+    with tempfile.TemporaryDirectory(prefix="depesha-bench-") as name:
+        found = await steps.measure(Path(name) / "steps", size=USUAL)
+    print("\n".join(steps.table(found)))
+
+
+async def _way_in(options: argparse.Namespace, processes: int) -> None:
+    async with inbound.stand(options, processes=processes) as bench:
         for size in options.sizes:
             rounds = options.rounds if size == USUAL else max(1, options.rounds // 2)
             most = options.most if size <= USUAL else options.most * USUAL / size * 2
@@ -86,9 +96,7 @@ async def way_in(options: argparse.Namespace) -> None:
             print()
         if not options.quick:
             await bench.large()
-    with tempfile.TemporaryDirectory(prefix="depesha-bench-") as name:
-        found = await steps.measure(Path(name) / "steps", size=USUAL)
-    print("\n" + "\n".join(steps.table(found)))
+            print()
 
 
 def main() -> None:
@@ -101,7 +109,11 @@ def main() -> None:
         "--sizes", type=int, nargs="*", default=[SMALL, USUAL, LARGE], help="of documents, bytes"
     )
     parser.add_argument(
-        "--processes", type=int, default=0, help="of the gateway, that read messages"
+        "--processes",
+        type=int,
+        nargs="+",
+        default=[0, 2],
+        help="of the gateway, that read messages; the last number counts where one is needed",
     )
     parser.add_argument("--size", type=int, default=USUAL, help="beside peers, bytes")
     parser.add_argument("--most", type=float, default=450, help="requests a second to prepare for")

@@ -147,7 +147,7 @@ async def run(options: argparse.Namespace) -> None:
                     bare=BARE[:1],
                     settings={
                         "log": {"level": "warning"},
-                        "networks.seos": seos_settings(options),
+                        "networks.seos": seos_settings(options.processes[-1]),
                     },
                     own_settings={without.folder: nod},
                     say=say,

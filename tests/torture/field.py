@@ -92,7 +92,7 @@ class TortureField(Field):
             await self._share()
         for folder in readers(self.land):
             own = {**self.own_settings.get(folder, {})}
-            own["networks.seos"] = {**SETTINGS["networks.seos"], **READING}
+            own["networks.seos"] = {**SETTINGS.get("networks.seos", {}), **READING}
             self.own_settings = {**self.own_settings, folder: own}
         await super()._open()
         if self._shared:
