@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,9 @@ from depesha.errors import ConfigurationError, StorageError
 def opened(greeting):
     if greeting == b"ends":
         os._exit(3)
+    if greeting.startswith(b"/") and not os.path.exists(greeting):
+        os.mkdir(greeting)
+        os._exit(9)
     if greeting == b"full":
         raise StorageError("the disk is full")
     if greeting == b"wrong":
@@ -159,6 +163,12 @@ async def test_one_that_does_not_start_stops_the_start() -> None:
     with pytest.raises(ConfigurationError, match="did not start"):
         async with processes(2, greeting=b"ends"):
             pass
+
+
+async def test_one_that_is_killed_while_it_starts_is_started_again(tmp_path: Path) -> None:
+    async with processes(greeting=str(tmp_path / "began").encode()) as (made, observer):
+        assert (await asked(made))[3:] == [b"head", b"body"]
+        assert observer.named("trouble") == [("processes.start", "READING")]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 START_SECONDS: Final = 60.0
 """A process that is not ready by then is given up."""
+STARTS: Final = 5
+"""So often one that ends without a word while the gateway starts is started again."""
 CALL_SECONDS: Final = 300.0
 """The longest a call may last, and the longest one may wait for a process."""
 AGAIN_SECONDS: Final = 1.0
@@ -162,9 +164,10 @@ class WorkerProcesses:
 
     async def open(self) -> None:
         """Start all of them; raise `ConfigurationError` or `StorageError` where one does not."""
+        starts = [self._begin(self._surely_started(worker)) for worker in self.workers]
         try:
             async with asyncio.timeout(START_SECONDS):
-                await asyncio.gather(*(self._started(worker) for worker in self.workers))
+                await asyncio.gather(*starts)
         except DepeshaError:
             await self.close()
             raise
@@ -216,6 +219,19 @@ class WorkerProcesses:
                 return worker
         except TimeoutError as error:
             raise ReadingError("no process that reads messages became free") from error
+
+    async def _surely_started(self, worker: Worker) -> None:
+        """Start one, and another in its place where it is killed meanwhile."""
+        for left in reversed(range(STARTS)):
+            try:
+                await self._started(worker)
+            except (OSError, EOFError):
+                self._observer.trouble("processes.start", ReadingError.code)
+                await worker.end()
+                if not left:
+                    raise
+            else:
+                return
 
     async def _started(self, worker: Worker) -> None:
         await worker.start(self._command, self._greeting)
