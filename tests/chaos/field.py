@@ -96,6 +96,8 @@ class Field:
     """Of single gateways, by the body's folder."""
     ledgers: Mapping[str, Ledger] | None = None
     """Where they do not lie in the gateways' folders."""
+    may_end = False
+    """Whether gateways may end by themselves: where disks are filled."""
     patience = PATIENCE
 
     def __init__(self, plan: Plan, folder: Path, say: Callable[[str], None]) -> None:
@@ -297,7 +299,7 @@ class Field:
         for folder, ledger in self.stand.ledgers.items():
             faults += [f"at {folder}: {fault}" for fault in without_owner(ledger)]
         for gateway in self.stand.country.gateways.values():
-            told, found = judge_log(gateway.log)
+            told, found = judge_log(gateway.log, may_end=self.may_end)
             self.say(told)
             faults += found
         return faults

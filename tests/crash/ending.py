@@ -8,7 +8,7 @@ from pathlib import Path
 
 from depesha.adapters.keys import load_or_create_seal_key
 from depesha.adapters.system import SystemClock, SystemIds
-from depesha.errors import DepeshaError
+from depesha.errors import DepeshaError, StorageError
 from depesha.queue.opening import open_memory
 from depesha.schemas.ids import Digest
 from depesha.schemas.journal import SealKey
@@ -41,14 +41,25 @@ async def judge_memory(folder: Path, documents: int) -> tuple[str, list[str]]:
     return told, faults
 
 
-def judge_log(log: Path) -> tuple[str, list[str]]:
-    """Nothing but neighbours' trouble may stand in the log: no fault of our own."""
+NO_STORE = "depesha: the store could not "
+"""What the command says when it ends because the store cannot be opened."""
+
+
+def judge_log(log: Path, *, may_end: bool = False) -> tuple[str, list[str]]:
+    """Nothing but neighbours' trouble may stand in the log: no fault of our own.
+
+    `may_end`: a full disk was inflicted, on which no store can be opened. That it ended at no other
+    time is the keeper's to see.
+    """
     troubles: Counter[tuple[str, str]] = Counter()
     faults = []
     for line in log.read_text("utf-8", "replace").splitlines():
         try:
             entry = json.loads(line)
         except ValueError:
+            if may_end and line.startswith(NO_STORE):
+                troubles["start", StorageError.code] += 1
+                continue
             faults.append(f"the gateway wrote: {line}")
             continue
         troubles[entry.get("where", entry.get("event", "")), entry.get("code", "")] += 1

@@ -81,7 +81,7 @@ class TortureField(Field):
         super().__init__(plan, folder, say)
         self.turns = turns
         self._seconds = seconds
-        self._disks = disks
+        self._disks = self.may_end = disks
         self.grounds: dict[str, Ground] = {}
 
     async def _open(self) -> None:
@@ -155,7 +155,7 @@ class TortureField(Field):
     def _faults(self) -> list[str]:
         faults = super()._faults()
         for keeper in self.seconds.values():
-            told, found = judge_log(keeper.gateway.log)
+            told, found = judge_log(keeper.gateway.log, may_end=self.may_end)
             self.say(told)
             faults += found
         return faults
