@@ -126,6 +126,9 @@ def main() -> None:
     parser.add_argument("--bare-threads", type=int, default=8, help="of the bare way out")
     parser.add_argument("--waiting", type=int, default=1000, help="of the outage")
     parser.add_argument("--peer-workers", type=int, default=5, help="of gunicorn: 2 × cores + 1")
+    parser.add_argument(
+        "--share", type=float, default=0.0, help="cores for each gateway of `store`; 0: all"
+    )
     parser.add_argument("--many", type=int, nargs="*", default=[50, 200, 1000], help="callers")
     parser.add_argument("--soak", type=float, default=1.0, metavar="MINUTES")
     parser.add_argument(

@@ -25,6 +25,7 @@ from tests.support.twins import sharing, twin_of
 from bench import messages
 from bench.inbound import SETTINGS, Result
 from bench.processes import Processors, children_seconds, cpu_seconds, say
+from bench.quota import held_to
 from depesha.adapters.system import SystemClock, SystemIds
 from depesha.simulators.bodies import BARE, OBRAZETS, PRIMER
 from depesha.simulators.country import Country
@@ -223,6 +224,9 @@ async def run(options: argparse.Namespace) -> None:
                 rate=options.most,
             ),
         )
+        if options.share:
+            for gateway in (sqlite, first, second):
+                stack.enter_context(held_to(options.share, gateway.pid))
         stores = Stores(country, server, folder, options.size)
         for way in ways:
             say(f"a trial of {way.name}")
@@ -232,4 +236,6 @@ async def run(options: argparse.Namespace) -> None:
                 result = await stores.call(way, options.seconds, options.callers)
                 print(f"round {number}  {way.name:<26}{result.line()}", flush=True)
         print(f"\ninbound {options.size // 1000} kB, {options.callers} callers, clamd on")
+        if options.share:
+            print(f"each gateway held to {options.share:g} of the {os.cpu_count()} cores")
         print("\n".join(table(ways)))
