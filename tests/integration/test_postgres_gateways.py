@@ -198,6 +198,27 @@ async def test_a_lease_taken_as_a_dead_one_comes_back_too(tmp_path: Path) -> Non
             await one.tasks.finish(late)
 
 
+async def test_who_comes_again_leases_under_its_new_number_after_an_undone_step(
+    tmp_path: Path,
+) -> None:
+    """As whom a gateway writes is said within a transaction; one that is undone takes it back."""
+    async with two_gateways(tmp_path, beat_seconds=3600.0) as (one, two):
+        await two.store.admit(new_message(1, tasks=(task(),)))
+        before = database_of(one).standing.number
+        await one.db.write(lambda t: t.run(own.END, before))
+        await _come_again(one)
+        number = database_of(one).standing.number
+        assert number != before
+
+        def refused(_: Transaction) -> None:
+            raise LostLeaseError("the lease is another's")
+
+        with pytest.raises(LostLeaseError):
+            await one.db.write(refused)
+        assert len(await one.tasks.claim(NOTICE, 1, 900)) == 1
+        assert await one.db.read(lambda t: t.one("SELECT holder FROM tasks")) == (number,)
+
+
 async def test_each_gateway_counts_in_a_slot_of_its_own(pair: tuple[Memory, Memory]) -> None:
     slots = {database_of(memory).standing.slot for memory in pair}
     assert len(slots) == 2

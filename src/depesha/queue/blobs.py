@@ -109,7 +109,7 @@ class FileBlobs:
         self._numbers = count(1)
         with disk():
             shutil.rmtree(self._spool, ignore_errors=True)
-            self._spool.mkdir(mode=0o700, parents=True)
+            self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
             for number in range(SHELVES):
                 (folder / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
             sync_folder(folder)

@@ -47,6 +47,9 @@ class WritingLane(PostgresLane):
         self._standing = standing
         self._careless = careless
         self._stands_as = (-1, -1)
+        """What the server has as our standing, by our last commit."""
+        self._said = (-1, -1)
+        """What it has within the transaction that is open: a rollback takes it back."""
         self._lane = 0
         self._mark = 0
         self._pid = 0
@@ -86,10 +89,9 @@ class WritingLane(PostgresLane):
 
     def _stand(self, transaction: PostgresTransaction) -> None:
         """Say to the server as whom we write, where that is new."""
-        standing = (self._standing.number, self._standing.slot)
-        if standing != self._stands_as:
-            transaction.session.put(_STAND_AS, [str(number) for number in standing])
-            self._stands_as = standing
+        self._said = (self._standing.number, self._standing.slot)
+        if self._said != self._stands_as:
+            transaction.session.put(_STAND_AS, [str(number) for number in self._said])
 
     def _turn(self, transaction: PostgresTransaction, ticket: Ticket, *, safe: bool) -> None:
         """Run one caller's part, behind a savepoint where others share the transaction.
@@ -149,6 +151,7 @@ class WritingLane(PostgresLane):
             return
         if ended != "COMMIT":
             raise UndoneError(StorageError("the store undid the transaction"))
+        self._stands_as = self._said
         if self._watch is not None:
             self._took = len(group), self._watch.monotonic() - began
         try:
