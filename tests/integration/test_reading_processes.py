@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -20,6 +22,7 @@ from depesha.schemas.envelope import RegistrationNumber
 from depesha.schemas.ids import Guid
 from depesha.simulators import papers
 from depesha.simulators.country import Country
+from depesha.simulators.gateway_process import GatewayProcess
 from depesha.simulators.registry import RegistryClient
 from depesha.simulators.seos_books import Exchange
 from depesha.simulators.seos_documents import (
@@ -40,6 +43,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.asyncio(loop_scope="module"),
 ]
+BOTH = "2 of 2 processes read"
 REFUSED = Failure.__name__
 """By a SEOS error, as a bad signature is."""
 
@@ -134,6 +138,84 @@ async def test_one_that_dies_with_a_message_costs_a_repeat(made: Country) -> Non
         assert said(await izvor.resend(request.document.guid)) == WAITING
         assert await stored(office) == there + 1
         assert set(children(process.pid)).isdisjoint(before)
+
+
+async def replaced(process: GatewayProcess, before: list[int]) -> None:
+    """Wait until each has another one in its place, and all of them read."""
+    for _ in range(600):
+        if set(children(process.pid)).isdisjoint(before) and await words(process) == BOTH:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(await words(process))
+
+
+async def words(process: GatewayProcess) -> str:
+    """What the gateway says of its reading processes."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(process.operators + "/readyz") as response,
+    ):
+        parts = (await response.json())["parts"]
+    return str(next(part["words"] for part in parts if part["name"] == "readers"))
+
+
+async def test_one_that_comes_later_has_the_keys_of_its_gateway(made: Country) -> None:
+    """A certificate replaced on disk is used from the next start on, by the whole gateway."""
+    process = gateway(made)
+    before, keys = children(process.pid), process.plan.keys
+    held = {file: file.read_bytes() for file in (keys.key, keys.certificate)}
+    try:
+        for file in held:
+            file.write_bytes(b"of next year")
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        await replaced(process, before)
+        assert (await submit(made))[0] == WAITING
+    finally:
+        for file, content in held.items():
+            file.write_bytes(content)
+
+
+async def test_what_waited_for_one_bears_the_time_of_its_reading(made: Country) -> None:
+    """Stored bytes are young when they are put: who cleans up must not take them for old ones."""
+    process = gateway(made)
+    pids = children(process.pid)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    going = [asyncio.create_task(submit(made)) for _ in range(4)]
+    await asyncio.sleep(2)
+    resumed = time.time()
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    assert {answer for answer, _ in await asyncio.gather(*going)} == {WAITING}
+    blobs = process.plan.folder / "store/blobs"
+    put = sorted(file.stat().st_mtime for file in blobs.glob("??/*"))
+    assert len([at for at in put if at >= resumed]) >= 2, "two were read before they stood still"
+
+
+async def test_a_long_answer_is_heard(made: Country) -> None:
+    files = tuple(
+        Enclosure(name=f"{n:03}" + "я" * 240 + ".txt", content=os.urandom(16).hex().encode())
+        for n in range(99)
+    )
+    request = replace(fresh(), enclosures=files)
+    process = gateway(made)
+    assert said(await peer(made).submit(OBRAZETS.party, process.seos_url, request)) == WAITING
+
+
+async def test_none_outlives_its_killed_gateway_not_even_in_the_middle(made: Country) -> None:
+    """One that stands still sees no end of its socket; the kernel ends it."""
+    process = gateway(made)
+    pids = children(process.pid)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    await process.kill()
+    await until_gone(pids)
+    await process.start()
+    await process.ready()
+    assert (await submit(made))[0] == WAITING
+    spools = {folder.name for folder in (process.plan.folder / "store/blobs/spool").iterdir()}
+    assert spools == {f"reading-{n}-{pid}" for n, pid in enumerate(children(process.pid), 1)}
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

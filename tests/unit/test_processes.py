@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,7 +16,10 @@ from depesha.adapters import processes as module
 from depesha.adapters.memory.observer import RecordingObserver
 from depesha.adapters.processes import Worker, WorkerProcesses
 from depesha.adapters.system import SystemClock
+from depesha.app.greeting import program
+from depesha.app.seos import READ
 from depesha.errors import ConfigurationError, ReadingError, StorageError
+from depesha.monitoring.health import NotReadyError, readers_part
 
 CODE = """
 import os, socket, sys, time
@@ -114,8 +117,8 @@ async def test_one_that_was_killed_while_nobody_called_costs_no_call() -> None:
         pid = made.workers[0].pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        await until(lambda: not made.workers[0].alive)
-        assert int((await asked(made))[2]) != pid
+        await until(lambda: made.workers[0].pid not in {None, pid} and made.working == 1)
+        assert int((await asked(made))[2]) == made.workers[0].pid != pid
 
 
 async def test_one_that_takes_too_long_is_ended() -> None:
@@ -190,6 +193,64 @@ async def test_one_that_cannot_be_replaced_is_tried_again(monkeypatch: pytest.Mo
         made._greeting = b"again"
         assert (await asked(made))[0] == b"again"
         assert observer.named("trouble")[1] == ("processes.start", "READING")
+
+
+async def test_whatever_hinders_a_replacement_it_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A machine that is out of threads says so with an error of no kind that is expected."""
+    monkeypatch.setattr(module, "AGAIN_SECONDS", 0.01)
+    begin, left = Worker.start, [1, 1]
+
+    async def start(worker: Worker, command: Sequence[str], greeting: bytes) -> None:
+        if left:
+            left.pop()
+            raise RuntimeError("can't start new thread")
+        await begin(worker, command, greeting)
+
+    async with processes() as (made, observer):
+        monkeypatch.setattr(Worker, "start", start)
+        with pytest.raises(ReadingError):
+            await asked(made, b"die")
+        assert (await asked(made))[3:] == [b"head", b"body"]
+        assert observer.named("trouble")[1:] == [("processes.start", "READING")] * 2
+
+
+async def test_nobody_who_works_is_told_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AGAIN_SECONDS", 0.01)
+    async with processes(2) as (made, observer):
+        part = readers_part(made)
+        assert await part.ping() == "2 of 2 processes read"
+        made._greeting = b"wrong"
+        with pytest.raises(ReadingError):
+            await asked(made, b"die")
+        assert await part.ping() == "1 of 2 processes read"
+        with pytest.raises(ReadingError):
+            await asked(made, b"die")
+        await until(lambda: made.problem != "")
+        with pytest.raises(NotReadyError, match=r"none of the 2 .*: the key is missing"):
+            await part.ping()
+        assert ("processes.start", "CONFIGURATION") in observer.named("trouble")
+        made._greeting = b"again"
+        await until(lambda: made.working == 2)
+        assert await part.ping() == "2 of 2 processes read"
+
+
+async def test_one_of_another_program_is_not_believed() -> None:
+    """After an upgrade the disk has other code than the gateway that still runs."""
+    made = WorkerProcesses(
+        command=(*READ, "another program"),
+        greeting=b"no pickle at all",
+        size=1,
+        clock=SystemClock(),
+        observer=RecordingObserver(),
+    )
+    with pytest.raises(ConfigurationError, match="restart the gateway"):
+        await made.open()
+
+
+def test_the_mark_of_a_program_stays_while_nothing_changes() -> None:
+    assert program() == program() != ""
 
 
 async def test_after_the_end_nothing_runs_and_nothing_is_called() -> None:

@@ -79,6 +79,10 @@ class Worker:
         self.number = number
         self.told = 0
         """For the owner's use: what this very process was told before; 0 for a fresh one."""
+        self.life = 0
+        """Grows with each start: so a word about an earlier process is known as such."""
+        self.ready = False
+        """It has started and nobody has found it dead."""
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -115,6 +119,13 @@ class Worker:
         code, _, why = (await self.ask(greeting, b"")).decode().partition(" ")
         if code:
             raise StorageError(why) if code == StorageError.code else ConfigurationError(why)
+        self.life += 1
+        self.ready = True
+
+    async def ended(self) -> None:
+        """Wait until the process has ended, however it does."""
+        if self._process is not None:
+            await self._process.wait()
 
     async def ask(self, head: bytes, body: bytes) -> bytes:
         """Have one call answered; raise `OSError` or `EOFError` where the process ended."""
@@ -128,6 +139,7 @@ class Worker:
 
     async def end(self) -> None:
         """Kill the process, whatever it is doing. Ending twice is safe."""
+        self.ready = False
         if self._writer is not None:
             self._writer.close()
         process, self._process, self._reader, self._writer = self._process, None, None, None
@@ -158,9 +170,17 @@ class WorkerProcesses:
         self._seconds = seconds
         self.workers = tuple(Worker(number) for number in range(1, size + 1))
         # The one that was free last is asked first: what it needs is still in the caches.
-        self._free: asyncio.LifoQueue[Worker] = asyncio.LifoQueue()
+        self._free: asyncio.LifoQueue[tuple[Worker, int]] = asyncio.LifoQueue()
+        """Who is free, and in which life it was when it was."""
         self._under_way: set[asyncio.Task[Any]] = set()
         self._closed = False
+        self.problem = ""
+        """Why the last one could not start, in public words; empty after one that could."""
+
+    @property
+    def working(self) -> int:
+        """How many answer calls, or are at one."""
+        return sum(worker.ready and worker.alive for worker in self.workers)
 
     async def open(self) -> None:
         """Start all of them; raise `ConfigurationError` or `StorageError` where one does not."""
@@ -171,7 +191,7 @@ class WorkerProcesses:
         except DepeshaError:
             await self.close()
             raise
-        except _NETWORK_TROUBLE as error:
+        except Exception as error:
             await self.close()
             raise ConfigurationError(
                 "a process that reads messages did not start",
@@ -197,26 +217,27 @@ class WorkerProcesses:
         return await asyncio.shield(self._begin(self._called(head, body)))
 
     async def _called(self, head: Callable[[Worker], bytes], body: bytes) -> bytes:
-        worker = await self._next()
+        worker, life = await self._next()
         try:
             async with asyncio.timeout(self._seconds):
                 answer = await worker.ask(head(worker), body)
         except BaseException as error:
-            self._replace(worker)
+            self._replace(worker, life)
             if not isinstance(error, _NETWORK_TROUBLE):
                 raise
             raise ReadingError("a process that reads messages ended in the middle") from error
-        self._free.put_nowait(worker)
+        self._free.put_nowait((worker, life))
         return answer
 
-    async def _next(self) -> Worker:
+    async def _next(self) -> tuple[Worker, int]:
         if self._closed:
             raise ReadingError("the gateway is stopping")
         try:
             async with asyncio.timeout(self._seconds):
-                while not (worker := await self._free.get()).alive:
-                    self._replace(worker)
-                return worker
+                while True:
+                    worker, life = await self._free.get()
+                    if worker.life == life and worker.ready and worker.alive:
+                        return worker, life
         except TimeoutError as error:
             raise ReadingError("no process that reads messages became free") from error
 
@@ -225,7 +246,9 @@ class WorkerProcesses:
         for left in reversed(range(STARTS)):
             try:
                 await self._started(worker)
-            except (OSError, EOFError):
+            except DepeshaError:
+                raise
+            except Exception:  # whatever the machine lacks at the moment
                 self._observer.trouble("processes.start", ReadingError.code)
                 await worker.end()
                 if not left:
@@ -235,10 +258,19 @@ class WorkerProcesses:
 
     async def _started(self, worker: Worker) -> None:
         await worker.start(self._command, self._greeting)
-        self._free.put_nowait(worker)
+        self.problem = ""
+        self._free.put_nowait((worker, worker.life))
+        self._begin(self._watched(worker, worker.life))
 
-    def _replace(self, worker: Worker) -> None:
-        if not self._closed:
+    async def _watched(self, worker: Worker, life: int) -> None:
+        """Replace one that ends while nobody calls it, so that it is there when somebody does."""
+        await worker.ended()
+        self._replace(worker, life)
+
+    def _replace(self, worker: Worker, life: int) -> None:
+        """Have another one started in the place of this one; once for each life."""
+        if not self._closed and worker.ready and worker.life == life:
+            worker.ready = False
             self._observer.trouble("processes", ReadingError.code)
             self._begin(self._replaced(worker))
 
@@ -250,7 +282,10 @@ class WorkerProcesses:
             try:
                 async with asyncio.timeout(START_SECONDS):
                     return await self._started(worker)
-            except (DepeshaError, *_NETWORK_TROUBLE):
+            except DepeshaError as error:
+                self.problem = error.public
+                self._observer.trouble("processes.start", error.code)
+            except Exception:  # noqa: BLE001 -- else nobody would ever try again
                 self._observer.trouble("processes.start", ReadingError.code)
             await self._clock.sleep(pause)
             pause = min(AGAIN_LONGEST_SECONDS, pause * 2)

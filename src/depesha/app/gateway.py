@@ -50,7 +50,6 @@ from depesha.gateway.service import Clockwork, Lane, Service
 from depesha.gateway.tasks import FollowUps
 from depesha.monitoring.health import (
     Health,
-    directory_part,
     disk_part,
     scanner_part,
     store_part,
@@ -309,7 +308,6 @@ class Gateway:
     async def run(self, stop: asyncio.Event) -> None:
         """Open the listeners, work until `stop` is set, then finish what is in hand."""
         listeners, listen = Listeners(self._settings), self._settings.listen
-        health = self._health()
         service = self._service()
         self._watching.serves(service)
         own_tls = listeners.own_tls
@@ -318,6 +316,7 @@ class Gateway:
             door, _ = await asyncio.gather(
                 seos.application(self._inbound), seos.know_participants()
             )
+        health = self._health()
         try:
             await listeners.open(
                 self._operators.application(health, self._metrics, self._watching.standing),
@@ -347,7 +346,7 @@ class Gateway:
             disk_part(self._settings.store.folder, base.threads),
         ]
         if seos is not None:
-            parts.append(directory_part(seos.channel.directory, base.clock))
+            parts.extend(seos.parts(base.clock))
         return Health(tuple(parts), base.clock)
 
 

@@ -125,7 +125,7 @@ class Networks:
                     certificate=keys.certificate,
                     key=keys.key,
                     password=password(base.settings),
-                    signing=base.trust.pair,
+                    signing=base.trust.papers.pair,
                 ),
                 path=base.settings.path,
                 folder=base.settings.store.folder,

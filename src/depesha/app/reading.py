@@ -2,17 +2,20 @@
 
 It has keys, trust and the folder of blobs, and neither database nor network: what it knows of
 participants and revoked certificates comes with the calls. It ends when its gateway does.
-`python -m depesha.app.reading NUMBER`, with the socket to the gateway as standard input.
+`python -m depesha.app.reading PROGRAM NUMBER`, with the socket to the gateway as standard input.
 """
 
 from __future__ import annotations
 
+import ctypes
+import os
 import pickle
+import shutil
 import signal
 import socket
 import sys
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from depesha.adapters.contents import Inspector
 from depesha.adapters.foresight import ClamdForesight
@@ -22,9 +25,11 @@ from depesha.adapters.seos.reading import Answer, Call, Knowledge, Reading
 from depesha.adapters.seos.replies import SeosReplies
 from depesha.adapters.system import NoCheckpoint, SystemClock, SystemIds, WorkerThreads
 from depesha.app import policy as values
+from depesha.app.greeting import program
 from depesha.app.sentences import peer_sentence
-from depesha.app.trust import load_trust
-from depesha.errors import StorageError
+from depesha.app.trust import judgement
+from depesha.errors import ConfigurationError, StorageError
+from depesha.monitoring.log import configure, make_logger
 from depesha.queue.blobs import FileBlobs
 from depesha.schemas import sentences
 from depesha.schemas.participant import DirectoryState
@@ -34,10 +39,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from depesha.adapters.clamd import Ready
-    from depesha.adapters.seos.reading import Greeting
+    from depesha.app.greeting import Greeting
     from depesha.schemas.facts import ScanResult
     from depesha.schemas.ids import Guid
     from depesha.schemas.participant import Participant
+
+
+_PR_SET_PDEATHSIG: Final = 1
+"""Linux: the signal for the time when the parent's thread that started us has ended."""
 
 
 class GivenClock(SystemClock):
@@ -114,11 +123,14 @@ class ReadingProcess:
         self._participants = GivenParticipants()
         self._readiness = GivenReadiness()
         self._notes = Notes()
-        trust = load_trust(settings, seos.trust)
+        trust = judgement(greeting.papers, seos.trust)
         self._lists = trust.lists
-        blobs = FileBlobs(
-            settings.store.folder / "blobs", self._clock, f"{greeting.spool}-{number}"
-        )
+        folder = settings.store.folder / "blobs"
+        # Its own in each life: one whose gateway was killed may still be writing into the last one.
+        mine = f"{greeting.spool}-{number}-"
+        for earlier in (folder / "spool").glob(f"{mine}*"):
+            shutil.rmtree(earlier, ignore_errors=True)
+        blobs = FileBlobs(folder, self._clock, f"{mine}{os.getpid()}")
         limits = values.limits(settings)
         self._reading = Reading(
             reader=SeosReader(
@@ -162,7 +174,7 @@ class ReadingProcess:
         return pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
 
     def _read(self, call: Call, body: bytes, answer: Answer) -> None:
-        self._clock.give(call.received_at)
+        self._clock.give(call.now)
         self._readiness.scanner = call.scanner
         heard, reply = self._reading.read(
             body if call.path is None else call.path, call.received_at, call.serial
@@ -179,13 +191,30 @@ def main() -> None:
     """Serve until the gateway closes the socket; its own signals are for it alone to follow."""
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
-    number = int(sys.argv[1])
+    _die_with_gateway()
+    theirs, number = sys.argv[1], int(sys.argv[2])
+    logger = make_logger(sys.stderr, "error", "json")
 
     def opened(greeting: bytes) -> Callable[[bytes, bytes], bytes]:
-        return ReadingProcess(pickle.loads(greeting), number).answer  # noqa: S301 -- see above
+        nonlocal logger
+        if program() != theirs:  # before a word of it is believed
+            raise ConfigurationError("the program on disk has changed: restart the gateway")
+        known: Greeting = pickle.loads(greeting)  # noqa: S301 -- our own gateway's word
+        logger = configure(sys.stderr, known.settings.log.level, known.settings.log.format)
+        return ReadingProcess(known, number).answer
 
-    with socket.socket(fileno=0) as channel:
-        serve(channel, opened)
+    try:
+        with socket.socket(fileno=0) as channel:
+            serve(channel, opened)
+    except Exception:  # told without texts or values, which a traceback would hold
+        logger.exception("a process that reads messages ended")
+        sys.exit(1)
+
+
+def _die_with_gateway() -> None:
+    """Have the kernel end this process when its gateway ends, also in the middle of a call."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -11,20 +11,23 @@ from typing import TYPE_CHECKING
 from depesha.adapters.processes import WorkerProcesses
 from depesha.adapters.revocation import HttpListFetcher, RevocationRefresher
 from depesha.adapters.seos.assembly import SeosChannel, SeosEnvironment
-from depesha.adapters.seos.reading import Greeting, ProcessReaders
+from depesha.adapters.seos.reading import ProcessReaders
 from depesha.app import policy as values
+from depesha.app.greeting import Greeting, program
 from depesha.app.memory import shared
 from depesha.app.sentences import peer_sentence
 from depesha.app.trust import seos_tls
 from depesha.errors import ConfigurationError
 from depesha.gateway.service import Clockwork
+from depesha.monitoring.health import directory_part, readers_part
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from depesha.adapters.seos.settings import SeosSettings
     from depesha.app.base import Base
-    from depesha.ports import Intake
+    from depesha.monitoring.health import Part
+    from depesha.ports import Clock, Intake
 
 REGISTER_SECONDS = 5.0
 """How long the first answer of a participants' register is waited for at start."""
@@ -107,7 +110,7 @@ class SeosSide:
             return self.channel.application(intake)
         base, greeting = self._base, await self._base.threads.run(self._greeting)
         self._processes = WorkerProcesses(
-            command=READ,
+            command=(*READ, await base.threads.run(program)),
             greeting=greeting,
             size=self.settings.reading_processes,
             clock=base.clock,
@@ -131,7 +134,21 @@ class SeosSide:
     def _greeting(self) -> bytes:
         settings = self._base.settings
         spool = f"{settings.store.gateway}/reading" if shared(settings) else "reading"
-        return pickle.dumps(Greeting(settings=settings, seos=self.settings, spool=spool))
+        return pickle.dumps(
+            Greeting(
+                settings=settings,
+                seos=self.settings,
+                papers=self._base.trust.papers,
+                spool=spool,
+            )
+        )
+
+    def parts(self, clock: Clock) -> tuple[Part, ...]:
+        """What has to answer for messages to be read and their senders to be known."""
+        known = directory_part(self.channel.directory, clock)
+        if self._processes is None:
+            return (known,)
+        return known, readers_part(self._processes)
 
     async def close(self) -> None:
         """End the processes and close every connection to others."""

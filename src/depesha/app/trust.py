@@ -24,10 +24,31 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Papers:
+    """What the files of keys and trust held when the gateway started; its processes get the same.
+
+    Files may be changed before the next start, and nobody may then speak with two certificates.
+    """
+
+    pair: KeyPair
+    authorities: tuple[bytes, ...]
+    intermediates: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What signs and what judges signatures."""
+
+    signer: XmlSigner
+    verifier: XmlVerifier
+    lists: RevocationLists
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
     """Everything made of keys and certificates."""
 
-    pair: KeyPair
+    papers: Papers
     seal_key: SealKey
     signer: XmlSigner
     verifier: XmlVerifier
@@ -40,17 +61,30 @@ def load_trust(settings: Settings, rules: TrustSettings) -> Trust:
     `rules` are SEOS's: no other network's messages are signed with XML.
     """
     keys = settings.keys
-    pair = load_key_pair(keys.key, keys.certificate, password_variable=keys.key_password_env)
-    signer = XmlSigner(pair)
+    papers = Papers(
+        pair=load_key_pair(keys.key, keys.certificate, password_variable=keys.key_password_env),
+        authorities=tuple(_read(_anchors(settings, rules))),
+        intermediates=tuple(_read(settings.path(name) for name in rules.intermediates)),
+    )
+    made = judgement(papers, rules)
+    return Trust(
+        papers=papers,
+        seal_key=SealKey(load_or_create_seal_key(settings.seal.key)),
+        signer=made.signer,
+        verifier=made.verifier,
+        lists=made.lists,
+    )
+
+
+def judgement(papers: Papers, rules: TrustSettings) -> Judgement:
+    """Make signer and verifier, and prove once that signing works; `ConfigurationError`."""
+    signer = XmlSigner(papers.pair)
     signer.self_check()
-    anchors = _anchors(settings, rules)
-    authorities = tuple(_read(anchors))
-    between = tuple(_read(settings.path(name) for name in rules.intermediates))
-    lists = RevocationLists((*authorities, *between))
+    lists = RevocationLists((*papers.authorities, *papers.intermediates))
     judge = CertificateJudge(
         TrustPolicy(
-            authorities=authorities,
-            intermediates=between,
+            authorities=papers.authorities,
+            intermediates=papers.intermediates,
             register_serial=rules.serial,
             validity=rules.validity,
             chain=rules.chain,
@@ -59,13 +93,7 @@ def load_trust(settings: Settings, rules: TrustSettings) -> Trust:
         ),
         lists,
     )
-    return Trust(
-        pair=pair,
-        seal_key=SealKey(load_or_create_seal_key(settings.seal.key)),
-        signer=signer,
-        verifier=XmlVerifier(judge),
-        lists=lists,
-    )
+    return Judgement(signer=signer, verifier=XmlVerifier(judge), lists=lists)
 
 
 def password(settings: Settings) -> str | None:

@@ -1,17 +1,17 @@
 """Is the gateway alive, and may it be given work? From the parts' own pings, in words.
 
 Readiness is red where a message could not be taken whole: silent scanner, unwritable store, full
-disk, register never loaded. It never decides anything else, and never raises.
+disk, register never loaded, nobody who reads. It never decides anything else, and never raises.
 """
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from depesha.errors import DepeshaError, StorageError
 
@@ -52,6 +52,22 @@ class Readiness:
 
     ready: bool
     parts: tuple[PartState, ...]
+
+
+class Reading(Protocol):
+    """What is asked of the processes that read messages."""
+
+    @property
+    def working(self) -> int:
+        """How many work."""
+
+    @property
+    def workers(self) -> Sized:
+        """All there should be."""
+
+    @property
+    def problem(self) -> str:
+        """Why the last one could not start, in public words."""
 
 
 class Health:
@@ -150,3 +166,16 @@ def directory_part(directory: Directory, clock: Clock) -> Part:
         return f"{state.participants} participants, {minutes} min old{late}"
 
     return Part(name="directory", ping=ping)
+
+
+def readers_part(processes: Reading) -> Part:
+    """At least one of the processes that read messages works."""
+
+    async def ping() -> str:
+        there, all_of_them = processes.working, len(processes.workers)
+        if not there:
+            why = f": {processes.problem}" if processes.problem else ""
+            raise NotReadyError(f"none of the {all_of_them} processes that read works{why}")
+        return f"{there} of {all_of_them} processes read"
+
+    return Part(name="readers", ping=ping)

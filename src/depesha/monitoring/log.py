@@ -83,6 +83,9 @@ class Logger(Protocol):
     def error(self, event: str, **values: Any) -> Any:
         """Write always."""
 
+    def exception(self, event: str, **values: Any) -> Any:
+        """Write always, with types and places of what was raised."""
+
 
 def redact(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
     """Keep listed keys with plain values; of all else only the key's name stays."""

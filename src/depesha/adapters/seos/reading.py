@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from depesha.adapters.seos.reader import Heard, SeosReader
     from depesha.adapters.seos.register import SeosDirectory
     from depesha.adapters.seos.replies import SeosReplies
-    from depesha.adapters.seos.settings import SeosSettings
-    from depesha.config import Settings
     from depesha.ports import BlobStore, Checkpoint, Clock, Foresight, Looking, Observer, Threads
     from depesha.schemas.answer import StatusAnswer
     from depesha.schemas.envelope import Envelope
@@ -41,6 +39,8 @@ if TYPE_CHECKING:
     Usual = tuple[StatusAnswer, bytes]
 
 _PROTOCOL: Final = pickle.HIGHEST_PROTOCOL
+_MUCH: Final = 64 * 1024
+"""Longer answers, of messages with thousands of parts, are unpacked beside the event loop."""
 
 
 class Reading:
@@ -128,16 +128,6 @@ class ThreadReaders:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Greeting:
-    """What a reading process is told first."""
-
-    settings: Settings
-    seos: SeosSettings
-    spool: str
-    """Under the blobs' spool, whose owner empties it at its start; the number is added."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Knowledge:
     """What a reading process knows of the world outside; it is given a new one as a whole."""
 
@@ -152,6 +142,8 @@ class Call:
     """One body to be read by a process; bytes travel beside it."""
 
     received_at: datetime
+    now: datetime
+    """The gateway's time when the process takes the call: before that it may have waited long."""
     serial: SerialNumber | None
     scanner: Ready | None
     """Whom to show files to, if anybody."""
@@ -221,6 +213,7 @@ class ProcessReaders:
             worker.told = self._number
             call = Call(
                 received_at=received_at,
+                now=self._clock.now(),
                 serial=serial,
                 scanner=self._scanner(),
                 path=None if isinstance(body, bytes) else body,
@@ -228,8 +221,10 @@ class ProcessReaders:
             )
             return pickle.dumps(call, _PROTOCOL)
 
-        answer = pickle.loads(await self._processes.call(head, small))  # noqa: S301 -- our own code's word
-        return self._understood(answer)
+        said = await self._processes.call(head, small)
+        if len(said) > _MUCH:
+            return self._understood(await self._threads.run(_unpacked, said))
+        return self._understood(_unpacked(said))
 
     def _versions(self) -> tuple[int, int]:
         return self._directory.version, self._lists.version
@@ -261,3 +256,8 @@ class ProcessReaders:
         reply = self._replies.reply_to(answer.heard)
         reply.usual = answer.usual
         return answer.heard, reply
+
+
+def _unpacked(said: bytes) -> Answer:
+    answer: Answer = pickle.loads(said)  # noqa: S301 -- our own code's word
+    return answer
