@@ -1,7 +1,7 @@
 """One flipped bit anywhere in a sealed paper is found, and the right part is named.
 
 Signature, signed attributes, stamp and content, at 200 places each and more, with both kinds of
-RSA signature (the issue's "must show" 2).
+RSA signature.
 """
 
 from __future__ import annotations

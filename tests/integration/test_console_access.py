@@ -641,7 +641,7 @@ async def test_only_files_of_ours_are_served(here: Office, browser: Browser) -> 
 
 @pytest.mark.parametrize("role", Role)
 async def test_every_route_opens_for_its_roles_only(here: Office, role: Role) -> None:
-    """The whole table of routes × roles (issue 5, Access)."""
+    """The whole table of routes × roles."""
     await here.add("somebody", role)
     browser = Browser(here)
     await browser.log_in("somebody")

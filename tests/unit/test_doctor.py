@@ -55,6 +55,9 @@ def test_a_key_open_to_others_is_told(keys: Path, tmp_path: Path) -> None:
     assert doctor.key_pair(loose, keys / "gateway.crt", "", NOW).state == "warn"
     assert doctor.private((loose,)).state == "bad"
     assert doctor.private((keys / "gateway.key", keys / "cli.token")).state == "ok"
+    later = (loose, tmp_path / "not made yet")
+    assert "loose.key" in doctor.private((keys / "gateway.key",), later).sentence
+    assert doctor.private((keys / "gateway.key",), later[1:]).state == "ok"
     assert "missing: none" in doctor.private((tmp_path / "none",)).sentence
 
 

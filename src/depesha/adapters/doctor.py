@@ -169,13 +169,14 @@ def tls_files(certificate: Path, key: Path, password: str | None) -> Diagnosis:
     return _ok(name, f"{certificate.name} and {key.name} serve for TLS")
 
 
-def private(paths: tuple[Path, ...]) -> Diagnosis:
-    """Can nobody else read keys, seal and tokens?"""
+def private(paths: tuple[Path, ...], later: tuple[Path, ...] = ()) -> Diagnosis:
+    """Can nobody else read keys, seal and tokens? Those of `later` need not be there yet."""
     name = "secrets"
     missing = [path.name for path in paths if not path.exists()]
     if missing:
         return _bad(name, f"missing: {', '.join(missing)}", "see `depesha init --help`")
-    open_ = [path.name for path in paths if path.stat().st_mode & 0o077]
+    there = (*paths, *(path for path in later if path.exists()))
+    open_ = [path.name for path in there if path.stat().st_mode & 0o077]
     if open_:
         return _bad(name, f"others may read {', '.join(open_)}", "chmod 600 them")
     return _ok(name, "readable by their owner only")

@@ -76,7 +76,7 @@ class _Round:
                 ("certificate", look.key_pair, keys.key, keys.certificate, variable, now),
                 ("trust", look.chain, keys.certificate, keys.trusted, now),
                 ("tls", look.tls_files, certificate, key, password(settings)),
-                ("secrets", look.private, (keys.key, settings.seal.key)),
+                ("secrets", look.private, (keys.key, settings.seal.key), self._made_later()),
                 ("xml", look.xml_signatures, self._sign_once),
                 ("sqlite", look.sqlite, apsw.sqlite_lib_version()),
                 ("clock", look.clock, now, self._scratch, await self._neighbours_time()),
@@ -110,6 +110,11 @@ class _Round:
         keys = self._settings.keys
         pair = load_key_pair(keys.key, keys.certificate, password_variable=keys.key_password_env)
         XmlSigner(pair).self_check()
+
+    def _made_later(self) -> tuple[Path, ...]:
+        """Secrets that a gateway makes for itself when it first needs them."""
+        registry = self._settings.registry
+        return registry.tokens, registry.own_token, self._settings.console.key
 
     def _addresses(self) -> tuple[tuple[str, str, int], ...]:
         listen = self._settings.listen

@@ -28,7 +28,7 @@ channel_option = click.option(
     "channels",
     multiple=True,
     metavar="NETWORK",
-    help="A network it may take (seos, ssev, email); may repeat. Without it: all.",
+    help="A network it may take (seos, ssev, isds, email); may repeat. Without it: all.",
 )
 personal_option = click.option(
     "--personal-data",

@@ -13,7 +13,8 @@ from depesha.config.template_networks import EMAIL, ISDS, SSEV
 
 _TEMPLATE = """\
 # Settings of a Depesha gateway. Every key is named here; a line that begins with "# " and a key
-# shows the default. An unknown key stops the start and is told with its line.
+# shows the default, or an example where there is none. An unknown key stops the start and is told
+# with its line.
 # Any key may also come from the environment: DEPESHA_SECTION__KEY, e.g. DEPESHA_LOG__LEVEL=debug;
 # lists are JSON there. The environment wins.
 # Relative paths start at this file's folder. Secrets never stand here: keys that end in _env name
@@ -52,7 +53,7 @@ trusted = {trusted}
 [store]
 # folder = "store"
 # postgres_env = ""                        # variable with postgresql://user:password@host/name
-# postgres_file = "keys/postgres"          # or, where no variable is named: a file with the address
+# postgres_file = "keys/postgres"          # or, without a variable: a file with it; default: none
 # gateway = "gateway"                      # name of this gateway, where several share the database
 # death_seconds = 30.0                     # not heard for so long, it loses the tasks it holds
 # careless = false                         # true: a PostgreSQL that may lose what it stored

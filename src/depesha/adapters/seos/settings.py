@@ -1,6 +1,6 @@
 """What an operator may set about SEOS. Plain values: nothing is opened or believed here.
 
-`app.py` turns the trust part into the judge of `adapters/trust.py` and the TLS part into contexts.
+`app/` turns the trust part into the judge of `adapters/trust.py` and the TLS part into contexts.
 """
 
 from __future__ import annotations
