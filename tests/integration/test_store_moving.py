@@ -24,6 +24,7 @@ from depesha.queue.migrate_store import Moved, migrate_store, release
 from depesha.queue.opening import Memory, open_memory
 from depesha.queue.postgres.opening import open_postgres
 from depesha.schemas.dispatch import AttemptOutcome
+from depesha.schemas.ids import Digest
 from depesha.schemas.journal import SealKey
 from depesha.schemas.lifecycle import InboundState
 from depesha.schemas.message import EvidenceKind, TaskKind
@@ -35,6 +36,7 @@ from tests.support.memory import (
     SEAL_KEY,
     START,
     arrival,
+    digest_of,
     evidence,
     id_of,
     new_message,
@@ -308,6 +310,42 @@ async def test_files_that_are_lost_or_changed_stop_the_move(
         assert await memory.store.get(id_of(3)) is not None
     file.write_bytes(b"original 3")
     assert move(tmp_path, url).files.verified == 19
+
+
+def blob(folder: Path, name: Digest) -> Path:
+    """Where the bytes of a digest lie."""
+    return folder / "blobs" / name[:2] / name
+
+
+async def test_attachments_that_have_no_file_of_their_own_stop_no_move(
+    tmp_path: Path, url: str
+) -> None:
+    """ADR 0003: the originals hold them, and a power cut may leave a copy lost or broken."""
+    origin, back = tmp_path / "a", tmp_path / "b"
+    await fill(origin)
+    before = contents(origin)
+    unseen, lost, broken = digest_of("file 3 1"), digest_of("file 3 2"), digest_of("file 4 1")
+    blob(origin, unseen).unlink()
+    blob(origin, lost).unlink()
+    blob(origin, broken).write_bytes(b"")
+    there = move(origin, url).files
+    assert (there.verified, there.contained, there.destroyed) == (16, 3, 0)
+    again = move(url, back, files=origin).files
+    assert (again.verified, again.copied, again.contained, again.destroyed) == (16, 17, 3, 0)
+    assert contents(back) == before
+    assert not any(blob(back, name).exists() for name in (unseen, lost, broken))
+    assert blob(back, digest_of("file 4 2")).read_bytes() == b"file 4 2"
+
+
+@pytest.mark.parametrize("text", ["original 5", "release 1", "payload 1 1"])
+async def test_bytes_that_nothing_else_holds_must_be_there(
+    tmp_path: Path, url: str, text: str
+) -> None:
+    await fill(tmp_path)
+    blob(tmp_path, digest_of(text)).unlink()
+    with pytest.raises(StorageError, match="lost") as damage:
+        move(tmp_path, url)
+    assert damage.value.facts["blob"] == digest_of(text)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ def migrate_store(
     click.echo(f"{moved.evidence:,} rows of evidence under {moved.seals:,} seals hold.")
     found = moved.files
     counts = {"verified": found.verified, "copied": found.copied, "encrypted": found.encrypted}
+    counts["held by their originals alone"] = found.contained
     counts["destroyed in their time"] = found.destroyed
     click.echo("Files: " + ", ".join(f"{count:,} {word}" for word, count in counts.items()) + ".")
 

@@ -1,6 +1,8 @@
 """The files beside a database: bytes by digest, and refused bytes under their keys.
 
 A file is believed only after it was read where it lies in the end. Nothing is ever removed.
+Attachments are copies of what an original holds (ADR 0003): many have no file of their own, and a
+power cut may leave none, or a broken one.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +22,22 @@ from depesha.schemas.ids import Digest, digest
 
 BLOBS, QUARANTINE = "blobs", "quarantine"
 _CHUNK = 1000
-_REFERRED = """SELECT digest, max(CASE WHEN owner IN ('m', 'o') THEN 1 ELSE 0 END) FROM blob_refs
-  {after} GROUP BY digest ORDER BY digest LIMIT ?"""
-_ORIGINALS = """SELECT original, max(CASE WHEN state <> 'REJECTED' THEN 1 ELSE 0 END) FROM messages
+_REFERRED = """SELECT digest, max(CASE owner WHEN 'o' THEN 2 WHEN 'm' THEN 1 ELSE 0 END)
+  FROM blob_refs {after} GROUP BY digest ORDER BY digest LIMIT ?"""
+_ORIGINALS = """SELECT original, max(CASE WHEN state <> 'REJECTED' THEN 2 ELSE 0 END) FROM messages
   {after} GROUP BY original ORDER BY original LIMIT ?"""
 _KEYS = "SELECT digest, until FROM quarantine {after} ORDER BY digest LIMIT ?"
+
+
+class Need(IntEnum):
+    """Whether a digest must have a file, by the most demanding of all that refer to it."""
+
+    NAMED = 0
+    """Evidence names it, or it was refused: its bytes may be gone."""
+    COPY = 1
+    """An attachment (`Referrer.MESSAGE`): the original, which must be there, holds it."""
+    OWN = 2
+    """An original that was not refused, or a part of a document of ours: nothing else holds it."""
 
 
 @dataclass(slots=True)
@@ -32,6 +46,8 @@ class Files:
 
     verified: int = 0
     copied: int = 0
+    contained: int = 0
+    """Attachments without a file, or with a broken one: their originals hold them."""
     encrypted: int = 0
     """Refused bytes that lie under a key."""
     destroyed: int = 0
@@ -54,31 +70,47 @@ def move_files(
         for name in keys:
             _have(origin / QUARANTINE, target / QUARANTINE, name, files)
         files.encrypted = len(keys)
-        for owned, name in _needed(reader):
-            place = Path(BLOBS) / name[:2]
-            if (origin / place / name).is_file():
-                _have(origin / place, target / place, name, files)
-                if file_digest(target / place / name) != name:
-                    raise StorageError("stored bytes are not what their name says", blob=name)
+        for need, name in _needed(reader):
+            if _moved(origin, target, name, need, files):
                 files.verified += 1
                 if files.verified % _CHUNK == 0:
                     progress("files", files.verified, 0)
+            elif need is Need.COPY:
+                files.contained += 1
             elif name not in keys:
-                if owned:
-                    raise StorageError("stored bytes are lost", blob=name)
                 files.destroyed += 1
         _sync(target)
     progress("files", files.verified, files.verified)
     return files
 
 
-def _needed(reader: Reader) -> Iterator[tuple[bool, Digest]]:
-    """Return every digest referred to, and whether what refers to it was not refused."""
-    for value, owned in _pages(reader, _REFERRED, "digest"):
-        yield bool(owned), digest(value.hex())
-    for value, owned in _pages(reader, _ORIGINALS, "original"):
+def _needed(reader: Reader) -> Iterator[tuple[Need, Digest]]:
+    """Return every digest referred to, and whether it must have a file."""
+    for value, need in _pages(reader, _REFERRED, "digest"):
+        yield Need(need), digest(value.hex())
+    for value, need in _pages(reader, _ORIGINALS, "original"):
         if not value.startswith(GONE):
-            yield bool(owned), digest(value)
+            yield Need(need), digest(value)
+
+
+def _moved(origin: Path, target: Path, name: Digest, need: Need, files: Files) -> bool:
+    """Have bytes at the target, and look at them there; False where there need be none.
+
+    A broken copy is worth nothing: it is not moved, and stops nothing. Raises `StorageError`.
+    """
+    place = Path(BLOBS) / name[:2]
+    source, made = origin / place / name, target / place / name
+    if not made.is_file():
+        if need is not Need.OWN and not source.is_file():
+            return False
+        if need is Need.COPY and file_digest(source) != name:
+            return False
+        _have(source.parent, made.parent, name, files)
+    if file_digest(made) == name:
+        return True
+    if need is Need.COPY:
+        return False
+    raise StorageError("stored bytes are not what their name says", blob=name)
 
 
 def _pages(reader: Reader, question: str, key: str) -> Iterator[tuple[Any, int]]:
