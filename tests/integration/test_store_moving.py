@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import psycopg
 import pytest
 
 from depesha.adapters.memory.system import CountingIds, HandClock
@@ -210,6 +211,54 @@ async def test_a_store_that_was_moved_is_used_by_nobody(tmp_path: Path, url: str
     async with opened(tmp_path / "a") as memory:
         assert await memory.journal.verify() > 0
     await (await in_postgres(url, tmp_path / "a")).close()
+
+
+async def test_a_store_stays_moved_where_its_move_is_repeated_and_fails(
+    tmp_path: Path, url: str
+) -> None:
+    """Else a gateway that still names the origin would start on it, beside the target."""
+    await fill(tmp_path / "a")
+    move(tmp_path / "a", url)
+    with pytest.raises(ConfigurationError, match="holds a store"):
+        move(tmp_path / "a", url)
+    with pytest.raises(StorageError):
+        move(tmp_path / "a", url.replace("host=", "host=/nowhere"))
+    with pytest.raises(ConfigurationError, match="moved"):
+        await refused(tmp_path / "a")
+    move(url, tmp_path / "b", files=tmp_path / "a")
+    with pytest.raises(ConfigurationError, match="holds a store"):
+        move(url, tmp_path / "b", files=tmp_path / "a")
+    with pytest.raises(StorageError, match="lost"):
+        move(url, tmp_path / "c")
+    with pytest.raises(ConfigurationError, match="moved"):
+        await in_postgres(url, tmp_path / "a")
+
+
+@pytest.mark.parametrize("where", ["messages", "evidence"])
+async def test_a_store_stays_moved_where_its_move_is_repeated_and_killed(
+    tmp_path: Path, url: str, where: str
+) -> None:
+    folder, back = tmp_path / "a", tmp_path / "b"
+    await fill(folder)
+    marked(folder)
+    killed(str(folder), url, where)
+    with pytest.raises(ConfigurationError, match="moved"):
+        await refused(folder)
+    assert move(folder, url).seals == 1
+    mark = "INSERT INTO migrations VALUES (999999, 'moved', '', '')"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(mark.encode())
+    killed(url, str(back), where)
+    with pytest.raises(ConfigurationError, match="moved"):
+        await in_postgres(url, folder)
+    assert move(url, back, files=folder).seals == 1
+
+
+def marked(folder: Path) -> None:
+    """Leave a folder as a move does that dies between its last two steps."""
+    connection = apsw.Connection(str(folder / FILE_NAME))
+    connection.execute("INSERT INTO migrations VALUES (999999, 'moved', '', '')")
+    connection.close()
 
 
 async def refused(folder: Path) -> Memory:

@@ -56,30 +56,35 @@ def shipped(package: str = "depesha.queue") -> tuple[Migration, ...]:
 
 
 def migrate(
-    transaction: SqliteTransaction, now: datetime, migrations: tuple[Migration, ...] | None = None
+    transaction: SqliteTransaction,
+    now: datetime,
+    migrations: tuple[Migration, ...] | None = None,
+    *,
+    moved: bool = False,
 ) -> int:
     """Bring the schema to the newest version; return how many files were run.
 
+    `moved`: also that of a store that was moved away, whose mark stays; for who moves it again.
     Raises `ConfigurationError` where the database does not fit; the files run before stay.
     """
     wanted = shipped() if migrations is None else migrations
     transaction.run(_TABLE)
     applied: dict[int, str] = dict(transaction.all("SELECT number, digest FROM migrations"))
-    compare(applied, wanted)
+    compare(applied, wanted, moved=moved)
     missing = [m for m in wanted if m.number not in applied]
     for migration in missing:
         _apply(transaction, migration, now)
     return len(missing)
 
 
-def compare(applied: dict[int, str], wanted: tuple[Migration, ...]) -> None:
-    """Raise `ConfigurationError` where what ran (digest by number) does not fit this version."""
-    if MOVED in applied:
-        raise ConfigurationError(
-            "the store was moved to another database",
-            remedy="use that one, or run depesha migrate-store again",
-        )
-    if unknown := set(applied) - {m.number for m in wanted}:
+def compare(applied: dict[int, str], wanted: tuple[Migration, ...], *, moved: bool = False) -> None:
+    """Raise `ConfigurationError` where what ran (digest by number) does not fit this version.
+
+    `moved`: the mark of a store that was moved away is no reason.
+    """
+    if MOVED in applied and not moved:
+        raise moved_away()
+    if unknown := set(applied) - {m.number for m in wanted} - {MOVED}:
         raise ConfigurationError(
             f"the store was written by a newer version (migration {max(unknown)})",
             remedy="start the newer version, or restore a backup from before it",
@@ -90,6 +95,14 @@ def compare(applied: dict[int, str], wanted: tuple[Migration, ...]) -> None:
                 f"migration {migration.name} was changed after it ran",
                 remedy="install the version that made this store",
             )
+
+
+def moved_away() -> ConfigurationError:
+    """Return what a gateway hears of a store that was moved to another database."""
+    return ConfigurationError(
+        "the store was moved to another database",
+        remedy="use that one, or run depesha migrate-store again",
+    )
 
 
 def _apply(transaction: SqliteTransaction, migration: Migration, now: datetime) -> None:

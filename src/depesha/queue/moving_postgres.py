@@ -36,7 +36,7 @@ _OWN_COLUMNS = frozenset({"slot", "holder"})
 _COLUMNS = """SELECT column_name, data_type, is_identity = 'YES' FROM information_schema.columns
   WHERE table_schema = current_schema() AND table_name = $1 ORDER BY ordinal_position"""
 _SEQUENCE = "SELECT pg_get_serial_sequence(?, ?)"
-_LEAVE = "INSERT INTO migrations VALUES ($1, 'moved', '', $2)"
+_LEAVE = "INSERT INTO migrations VALUES ($1, 'moved', '', $2) ON CONFLICT DO NOTHING"
 _TYPES = {"bigint": "int8", "text": "text", "bytea": "bytea"}
 _DEAR = """SELECT indexname, indexdef FROM pg_indexes
   WHERE schemaname = current_schema() AND indexdef LIKE '%USING gin%'"""
@@ -49,14 +49,19 @@ def is_url(text: str) -> bool:
 
 
 @contextmanager
-def _opened(url: str, now: datetime, *, careless: bool) -> Iterator[psycopg.Connection[Any]]:
-    """Hold a database of this version with every gateway kept out of it."""
+def _opened(
+    url: str, now: datetime, *, careless: bool, moved: bool
+) -> Iterator[psycopg.Connection[Any]]:
+    """Hold a database of this version with every gateway kept out of it.
+
+    `moved`: also one that was moved away, whose mark stays.
+    """
     try:
         connection = Connector(url=url, gateway="migrate-store").open("moving")
         with connection:
             check_server(connection, careless=careless)
             make_patient(connection)
-            migrate(connection, now)
+            migrate(connection, now, moved=moved)
             with connection.transaction(force_rollback=False):
                 connection.execute(b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                 connection.execute(_CLOSED.encode())
@@ -157,9 +162,8 @@ def check_empty(url: str) -> None:
 def postgres_origin(
     url: str, now: datetime, tables: tuple[Table, ...], *, careless: bool = False
 ) -> Iterator[PostgresOrigin]:
-    """Hold and read the store of a database."""
-    release(url)
-    with _opened(url, now, careless=careless) as connection:
+    """Hold and read the store of a database; where an earlier move left its mark, that stays."""
+    with _opened(url, now, careless=careless, moved=True) as connection:
         yield PostgresOrigin(url, connection, tables, now)
 
 
@@ -236,5 +240,5 @@ def postgres_target(
     url: str, now: datetime, tables: tuple[Table, ...], *, careless: bool = False
 ) -> Iterator[PostgresTarget]:
     """Fill an empty database; what raises inside undoes everything."""
-    with _opened(url, now, careless=careless) as connection:
+    with _opened(url, now, careless=careless, moved=False) as connection:
         yield PostgresTarget(connection, tables)

@@ -23,7 +23,7 @@ from depesha.queue.moving_rows import Table
 from depesha.queue.sqlite_lane import SqliteTransaction, storage_error
 
 UNFINISHED = FILE_NAME + ".moving"
-_LEAVE = "INSERT INTO migrations VALUES (?, 'moved', '', ?)"
+_LEAVE = "INSERT OR IGNORE INTO migrations VALUES (?, 'moved', '', ?)"
 _NUMBERED = "SELECT name, seq FROM sqlite_sequence"
 _COUNTING_ON = """SELECT name FROM sqlite_schema
   WHERE type = 'table' AND sql LIKE '%AUTOINCREMENT%'"""
@@ -47,14 +47,13 @@ class SqliteOrigin:
     """The store of a folder, held, and read in one snapshot."""
 
     def __init__(self, connection: apsw.Connection, now: datetime) -> None:
-        """Bring it to this version."""
+        """Bring it to this version; where an earlier move left its mark, that stays."""
         self.postgres = False
         self._connection = connection
         self._now = now
         self.reader = SqliteTransaction(connection)
         self.reader.run("PRAGMA synchronous = FULL")
-        release(self.reader)
-        migrate(self.reader, now)
+        migrate(self.reader, now, moved=True)
         self.reader.run("BEGIN")
 
     def numbered(self) -> dict[str, int]:

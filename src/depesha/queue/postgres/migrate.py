@@ -28,20 +28,27 @@ def migrate(
     connection: psycopg.Connection[Any],
     now: datetime,
     migrations: tuple[Migration, ...] | None = None,
+    *,
+    moved: bool = False,
 ) -> int:
     """Bring the schema to the newest version; return how many files were run.
 
+    `moved`: also that of a store that was moved away, whose mark stays; for who moves it again.
     Raises `ConfigurationError` where the database does not fit; the files run before stay.
     """
     wanted = shipped(_PACKAGE) if migrations is None else migrations
     count = 0
-    while _step(connection, now, wanted):
+    while _step(connection, now, wanted, moved=moved):
         count += 1
     return count
 
 
 def _step(
-    connection: psycopg.Connection[Any], now: datetime, wanted: tuple[Migration, ...]
+    connection: psycopg.Connection[Any],
+    now: datetime,
+    wanted: tuple[Migration, ...],
+    *,
+    moved: bool,
 ) -> bool:
     """Run the first file that is missing, unless another gateway did so while we waited."""
     with connection.transaction():
@@ -51,7 +58,7 @@ def _step(
         connection.execute(_TABLE)
         rows = connection.execute(b"SELECT number, digest FROM migrations").fetchall()
         applied: dict[int, str] = dict(rows)
-        compare(applied, wanted)
+        compare(applied, wanted, moved=moved)
         migration = next((one for one in wanted if one.number not in applied), None)
         if migration is None:
             return False
