@@ -42,7 +42,7 @@ WHOLE = {
     "STAND_DOWN": "a row for each thing that one gateway does for all",
 }
 """Statements that read a whole table, which is small."""
-UNPREPARED = {"EMPTY_LOG"}
+UNPREPARED = {"EMPTY_LOG", "ENTER"}
 
 
 def all_of(module: ModuleType) -> dict[str, str]:

@@ -47,7 +47,7 @@ def copy_postgres(url: str, copy: Path, now: datetime, progress: Progress) -> No
                 make_patient(connection)
                 with connection.transaction():
                     connection.execute(_SNAPSHOT)
-                    origin = PostgresOrigin(url, connection, tables, now)
+                    origin = PostgresOrigin(connection, tables, now)
                     for table in tables:
                         done = 0
                         for rows in rows_of(origin.reader, table, postgres=True):

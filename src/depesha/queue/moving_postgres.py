@@ -1,7 +1,8 @@
 """PostgreSQL as what a store is moved from, and as what it is moved to.
 
 Everything happens in one transaction, with the tables of the gateways locked: none can write
-meanwhile, and whatever dies before the commit leaves an empty database.
+meanwhile, and whatever dies before the commit leaves an empty database. Where it is the origin,
+the same commit leaves the mark and ends all gateways: whoever waited for the locks meets both.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _COLUMNS = """SELECT column_name, data_type, is_identity = 'YES' FROM informatio
   WHERE table_schema = current_schema() AND table_name = $1 ORDER BY ordinal_position"""
 _SEQUENCE = "SELECT pg_get_serial_sequence(?, ?)"
 _LEAVE = "INSERT INTO migrations VALUES ($1, 'moved', '', $2) ON CONFLICT DO NOTHING"
+_END = "UPDATE gateways SET ended_at = clock_timestamp() WHERE ended_at IS NULL"
 _TYPES = {"bigint": "int8", "text": "text", "bytea": "bytea"}
 _DEAR = """SELECT indexname, indexdef FROM pg_indexes
   WHERE schemaname = current_schema() AND indexdef LIKE '%USING gin%'"""
@@ -62,16 +64,15 @@ def _opened(
             check_server(connection, careless=careless)
             make_patient(connection)
             migrate(connection, now, moved=moved)
-            with connection.transaction(force_rollback=False):
-                connection.execute(b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-                connection.execute(_CLOSED.encode())
-                living = connection.execute(_LIVING.encode(), (round(DEATH_SECONDS),)).fetchone()
-                if living is not None:
-                    raise ConfigurationError(
-                        "a gateway holds the database",
-                        remedy="stop all gateways, and wait half a minute where one died",
-                    )
-                yield connection
+            connection.execute(b"BEGIN ISOLATION LEVEL REPEATABLE READ")
+            connection.execute(_CLOSED.encode())
+            living = connection.execute(_LIVING.encode(), (round(DEATH_SECONDS),)).fetchone()
+            if living is not None:
+                raise ConfigurationError(
+                    "a gateway holds the database",
+                    remedy="stop all gateways, and wait half a minute where one died",
+                )
+            yield connection
     except psycopg.Error as error:
         raise storage_error(error) from None
 
@@ -102,14 +103,13 @@ class PostgresOrigin:
 
     def __init__(
         self,
-        url: str,
         connection: psycopg.Connection[Any],
         tables: tuple[Table, ...],
         now: datetime,
     ) -> None:
         """Read these tables."""
         self.postgres = True
-        self._url = url
+        self._connection = connection
         self._tables = tables
         self._now = now
         self.reader = PostgresReader(connection)
@@ -126,9 +126,13 @@ class PostgresOrigin:
         return given
 
     def leave(self) -> None:
-        """Let no gateway use it any more, from now on and not only from our commit on."""
-        with Connector(url=self._url, gateway="migrate-store").open("leaving") as connection:
-            connection.execute(_LEAVE.encode(), (MOVED, self._now.isoformat()))
+        """Let no gateway use it any more, from now on; ends the transaction.
+
+        Those that were silent are ended, so that none of them leads any more.
+        """
+        self._connection.execute(_LEAVE.encode(), (MOVED, self._now.isoformat()))
+        self._connection.execute(_END.encode())
+        self._connection.commit()
 
 
 def release(url: str) -> None:
@@ -164,7 +168,7 @@ def postgres_origin(
 ) -> Iterator[PostgresOrigin]:
     """Hold and read the store of a database; where an earlier move left its mark, that stays."""
     with _opened(url, now, careless=careless, moved=True) as connection:
-        yield PostgresOrigin(url, connection, tables, now)
+        yield PostgresOrigin(connection, tables, now)
 
 
 class PostgresTarget:

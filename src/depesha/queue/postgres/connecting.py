@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
+from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import Int8BinaryDumper
 from psycopg.types.string import StrBinaryDumper
 
 from depesha.errors import ConfigurationError, StorageError, StoreAwayError
+from depesha.queue.migrate import moved_away
 
 CONNECT_SECONDS = 5
 STATEMENT_MS = 60_000
@@ -62,6 +64,12 @@ _TIMELINE = b"""SELECT (SELECT system_identifier::text FROM pg_control_system())
 
 class EarlierPrimaryError(psycopg.OperationalError):
     """Only a server answers that another one has taken over from."""
+
+
+class MovedAwayError(StoreAwayError):
+    """The store was moved to another database: nothing is written here any more."""
+
+    code = "STORE_MOVED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +178,14 @@ def is_passing(error: psycopg.Error) -> bool:
     return error.sqlstate in _AGAIN
 
 
+def is_moved(error: psycopg.Error) -> bool:
+    """Tell whether a group was not let through because the store was moved away.
+
+    See `_LEAVE_MARK` of the writing lane: nothing else leaves its number out.
+    """
+    return isinstance(error, errors.NotNullViolation) and error.diag.table_name == "lanes"
+
+
 def storage_error(error: psycopg.Error) -> StorageError:
     """Translate a fault of PostgreSQL; its text may hold data and stays out."""
     if isinstance(error, EarlierPrimaryError):
@@ -178,6 +194,9 @@ def storage_error(error: psycopg.Error) -> StorageError:
             remedy="shut the earlier primary down; start the promoted server",
             fault=type(error).__name__,
         )
+    if is_moved(error):
+        told = moved_away()
+        return MovedAwayError(told.public, remedy=told.remedy)
     away = isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
     kind = StoreAwayError if away or (error.sqlstate or "").startswith(_LOST) else StorageError
     return kind(

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from depesha.errors import StorageError
+from depesha.errors import ConfigurationError, StorageError
 from depesha.ports import Clock
 from depesha.queue.lane import Transaction
+from depesha.queue.migrate import MOVED, moved_away
 from depesha.queue.postgres import statements as sql
+from depesha.queue.postgres.connecting import MovedAwayError
 from depesha.queue.postgres.db import PostgresDatabase
 from depesha.queue.rows import to_micros
 from depesha.queue.tasks import SUSPECT_SECONDS, SUSPICIOUS
@@ -37,7 +39,13 @@ class Joined:
 
 
 def join(transaction: Transaction, name: str, now: int, *, alone: bool) -> Joined:
-    """Come as a new gateway; `alone`: nobody of this name is left, so what it held is free."""
+    """Come as a new gateway; `alone`: nobody of this name is left, so what it held is free.
+
+    Raises `ConfigurationError` where the store was moved away meanwhile.
+    """
+    transaction.run(sql.ENTER)
+    if transaction.one(sql.MOVED_AWAY, MOVED) is not None:
+        raise moved_away()
     transaction.one(sql.ONE_AT_A_TIME)
     if alone:
         for (number,) in transaction.all(sql.NAMESAKES, name):
@@ -116,12 +124,12 @@ class Presence:
         self._thread = threading.Thread(target=self._keep, name="store-presence", daemon=True)
 
     def start(self, *, alone: bool) -> None:
-        """Come, and be heard from now on. Blocks; raises `StorageError`."""
+        """Come, and be heard from now on. Blocks; raises as `join` does, and `StorageError`."""
         self._join(alone=alone)
         self._thread.start()
 
     def beat(self) -> bool:
-        """Be heard once; False where we had been ended and came anew. Blocks."""
+        """Be heard once; False where we had been ended and came anew. Blocks; raises as `start`."""
         number, now = self._db.standing.number, to_micros(self._clock.now())
         if self._db.read_blocking(lambda t: was_silent(t, number, self._death_seconds)):
             self._grace = GRACE_BEATS
@@ -156,6 +164,8 @@ class Presence:
                 self.beat()
             except StorageError as error:
                 self._trouble(error)
+            except ConfigurationError as error:  # the store was moved: idle, until it is released
+                self._trouble(MovedAwayError(error.public, remedy=error.remedy))
 
 
 class Leadership:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+ENTER = "LOCK TABLE gateways IN ROW EXCLUSIVE MODE"
+"""As every change of it does, but before any row is locked: whoever moves the store away
+(`queue/moving_postgres.py`) keeps us waiting here, and must never wait for us."""
+MOVED_AWAY = "SELECT 1 FROM migrations WHERE number = ?"
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(714055, 3)"
 """So that two gateways never take the same slot."""
 NAMESAKES = "SELECT number FROM gateways WHERE name = ? AND ended_at IS NULL FOR UPDATE"

@@ -2,7 +2,8 @@
 
 Each group leaves its number in the lane's own row of `lanes`. Where the connection breaks while
 the server's answer to COMMIT is on its way, that row tells whether the group stands; reading it
-waits for the old transaction, should the server still be at work on it.
+waits for the old transaction, should the server still be at work on it. Where the store was moved
+away no group gets its number, and so none is committed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from psycopg import errors
 
 from depesha.errors import StorageError, UnsaidError
 from depesha.queue.lane import Ticket, Watch
-from depesha.queue.postgres.connecting import Connector, is_lost, storage_error
+from depesha.queue.migrate import MOVED
+from depesha.queue.postgres.connecting import Connector, is_lost, is_moved, storage_error
 from depesha.queue.postgres.lane import LostError, PostgresLane, Standing, UndoneError
 from depesha.queue.postgres.server import check_server
 from depesha.queue.postgres.transaction import PostgresTransaction
@@ -27,7 +29,11 @@ _STAND_AS = """SELECT set_config('depesha.gateway', $1, false),
   set_config('depesha.slot', $2, false)"""
 _OUR_LANE = "SELECT 1 FROM lanes WHERE lane = $1"
 _NEW_LANE = "INSERT INTO lanes (used_at) VALUES (clock_timestamp()) RETURNING lane"
-_LEAVE_MARK = "UPDATE lanes SET mark = $1, used_at = clock_timestamp() WHERE lane = $2"
+_LEAVE_MARK = f"""UPDATE lanes SET used_at = clock_timestamp(),
+    mark = CASE WHEN EXISTS (SELECT FROM migrations WHERE number = {MOVED}) THEN NULL ELSE $1 END
+  WHERE lane = $2"""  # noqa: S608 -- a number of ours
+"""The table allows no NULL: so a group is undone without a question that costs a round trip, even
+one that waited here until the store had been moved away (`moving_postgres.py` locks this table)."""
 _READ_MARK = "SELECT mark FROM lanes WHERE lane = $1 FOR UPDATE"
 
 
@@ -162,7 +168,8 @@ class WritingLane(PostgresLane):
     def _judge_all(self, error: psycopg.Error, group: list[Ticket]) -> None:
         """Raise what a fault at the end of a group means, where trying again may help."""
         self._judge(error)
-        if len(group) > 1 or isinstance(error, errors.UniqueViolation):
+        several = len(group) > 1 and not is_moved(error)
+        if several or isinstance(error, errors.UniqueViolation):
             raise UndoneError(storage_error(error)) from None
 
     def _stands(self, group: list[Ticket]) -> bool:
