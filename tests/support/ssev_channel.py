@@ -203,6 +203,13 @@ class House:
         return path.read_bytes()
 
 
+def state_folder(house: House, office: Office) -> Path:
+    """Where an office's channel keeps its state files."""
+    folder = house.blobs.spool().parent.parent.parent / f"state-{office.profile.profile_id}"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def channel_of(
     stand: Stand,
     office: Office,
@@ -225,8 +232,6 @@ def channel_of(
     if settings.rest is not None:
         rest = settings.rest.model_copy(update={"authorities": trusted, "answer_seconds": 5.0})
         settings = settings.model_copy(update={"rest": rest})
-    folder = house.blobs.spool().parent.parent.parent / f"state-{office.profile.profile_id}"
-    folder.mkdir(exist_ok=True)
     return SsevChannel(
         SsevEnvironment(
             settings=settings,
@@ -238,7 +243,7 @@ def channel_of(
                 signing=office.identity,
             ),
             path=Path,
-            folder=folder,
+            folder=state_folder(house, office),
             limits=Limits(),
             blobs=house.blobs,
             store=house.store,
@@ -280,4 +285,5 @@ __all__ = [
     "outbound_of",
     "running",
     "settings_of",
+    "state_folder",
 ]

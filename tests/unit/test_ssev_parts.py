@@ -16,7 +16,16 @@ from depesha.adapters.filestreams import StoredFile
 from depesha.adapters.memory.blobs import MemoryBlobs
 from depesha.adapters.memory.system import HandClock
 from depesha.adapters.ssev import mapping, outcomes
-from depesha.adapters.ssev.ledger import InHand, Ledger, enter, forget_old, rest_after, rewound
+from depesha.adapters.ssev.ledger import (
+    InHand,
+    Ledger,
+    enter,
+    forget_old,
+    listed_since,
+    opened_since,
+    rest_after,
+    rewound,
+)
 from depesha.adapters.ssev.originals import (
     KeptFile,
     KeptMessage,
@@ -315,12 +324,42 @@ def test_what_a_lost_store_opened_after_its_back_up_is_read_again() -> None:
     enter(ledger, (row(1), row(2), row(3)), NOW, NOW)
     ledger.in_hand[2] = replace(ledger.in_hand[2], opening=True)
     form = TypeAdapter(Ledger)
-    again = form.validate_json(rewound(form.dump_json(ledger)))
+    again = form.validate_json(rewound(form.dump_json(ledger), NOW))
     rows = (row(1, is_open=True), row(2, is_open=True), row(3))
     assert enter(again, rows, NOW - timedelta(hours=1), NOW)
     assert sorted(again.in_hand) == [1, 2, 3]
     assert again.done == {}
     assert [again.in_hand[key].by_person for key in (1, 2, 3)] == [True, False, False]
+
+
+def test_a_lost_stores_openings_are_looked_for_as_far_back_as_the_back_up_needs() -> None:
+    day = timedelta(days=1)
+    ledger = Ledger(started_at=NOW - 60 * day, swept_at=NOW - 11 * day, done={8: NOW - 20 * day})
+    enter(ledger, (row(1, at=NOW - 40 * day),), None, NOW)  # it was left closed
+    form = TypeAdapter(Ledger)
+    again = form.validate_json(rewound(form.dump_json(ledger), NOW - 10 * day))
+    again = form.validate_json(rewound(form.dump_json(again), NOW - 9 * day))  # and once more
+    horizon = opened_since(again, NOW - 7 * day)
+    assert horizon == NOW - 11 * day - timedelta(hours=1)
+    assert listed_since(again, horizon) == NOW - 40 * day
+    forget_old(again, done_before=NOW, sent_before=NOW)
+    assert again.done == {}, "no list is read back to it"
+    ages = {1: 40, 2: 39, 3: 12, 4: 10, 5: 9}
+    rows = tuple(row(key, at=NOW - age * day, is_open=True) for key, age in ages.items())
+    assert enter(again, rows, horizon, NOW)
+    assert sorted(again.in_hand) == [1, 4, 5]
+    again.done[6] = NOW - 10 * day
+    forget_old(again, done_before=NOW - 5 * day, sent_before=NOW)
+    assert set(again.done) == {6}, "the list is still to be read"
+
+
+def test_a_ledger_of_an_earlier_version_is_read() -> None:
+    form = TypeAdapter(Ledger)
+    old = b'{"started_at":"2026-03-02T10:00:00Z","swept_at":null,"in_hand":{},"done":{}}'
+    ledger = form.validate_json(old)
+    assert ledger.gap is None
+    assert opened_since(ledger, NOW) == max(NOW, ledger.started_at)
+    assert listed_since(ledger, NOW) == NOW
 
 
 def test_a_ledger_goes_to_disk_and_back() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -33,7 +34,8 @@ from depesha.schemas.evidence import sha256
 from depesha.schemas.restoration import Restoration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from depesha.config import Settings
     from depesha.ports import Clock, IdSource
@@ -68,7 +70,7 @@ def restore(
     with opened(place) as shelf, restoring(folder) as fresh:
         manifest = fill(shelf, name or shelf.newest(), fresh, progress, (key.public,))
         _check_whose(settings, manifest)
-        rewound = tuple(_rewind(fresh))
+        rewound = tuple(_rewind(fresh, manifest.at))
         ids = SystemIds(clock)
         restoration = Restoration(
             name=manifest.name,
@@ -118,9 +120,10 @@ def _check_whose(settings: Settings, manifest: Manifest) -> None:
         )
 
 
-def _rewind(folder: Path) -> Iterator[str]:
+def _rewind(folder: Path, knows_until: datetime) -> Iterator[str]:
     """Let the pollers look again at what the lost store may have opened; return their files."""
-    known = {LEDGER: ssev.rewound}
+    known: dict[str, Callable[[bytes], bytes]]
+    known = {LEDGER: partial(ssev.rewound, knows_until=knows_until)}
     for file in sorted(folder.glob("isds-*.json")):
         if not file.stem.endswith("-answers"):
             known[file.name] = isds.rewound

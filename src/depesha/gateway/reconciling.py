@@ -7,12 +7,12 @@ It names the networks that a document must be suspected of; the asking itself is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from depesha.gateway.planning import standing_of
 from depesha.gateway.routing import GOT_THROUGH, must_ask
 from depesha.schemas.dispatch import EMAIL, Attempt
+from depesha.schemas.restoration import MARGIN
 from depesha.schemas.route import Bar
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from depesha.schemas.restoration import Restoration
     from depesha.schemas.route import Candidate
 
-MARGIN = timedelta(hours=1)
-"""Networks' lists of sent messages are read back a little further: clocks differ."""
 NEVER = frozenset(
     {
         Bar.NOT_ALLOWED_BY_AUTHOR,

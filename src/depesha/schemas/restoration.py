@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from depesha.schemas.dispatch import Attempt, AttemptOutcome
 from depesha.schemas.evidence import canonical
@@ -20,6 +20,8 @@ CURRENT = "current"
 """Key in the notebook under which the latest restoration stands."""
 FORGOTTEN = "forgotten-"
 """Ids of forgotten tries begin so, then with the restoration's own name."""
+MARGIN = timedelta(hours=1)
+"""What networks list is read back a little further, and believed a little longer: clocks differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from depesha.adapters.ssev.originals import KeptSender
 from depesha.adapters.statefile import StateFile
 from depesha.errors import OvertakenError
 from depesha.schemas.ids import Digest, Guid
+from depesha.schemas.restoration import MARGIN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +64,16 @@ class Watched:
     next_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """What a lost store may have opened, and this one does not know."""
+
+    since: datetime
+    """Opened messages sent since then are taken, however long ago that is."""
+    noticed: dict[int, datetime] = field(default_factory=dict)
+    """Those that were closed when the knowledge ends and may be older: when they were sent."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Ledger:
     """Everything at once."""
@@ -70,6 +81,8 @@ class Ledger:
     started_at: datetime
     """When this gateway first looked; what people opened before is theirs."""
     swept_at: datetime | None = None
+    gap: Gap | None = None
+    """After a restore, until a look at opened messages reached back over it and was written."""
     watched_at: datetime | None = None
     in_hand: dict[int, InHand] = field(default_factory=dict)
     done: dict[int, datetime] = field(default_factory=dict)
@@ -138,9 +151,11 @@ def enter(ledger: Ledger, rows: Sequence[Row], horizon: datetime | None, now: da
 
     Of messages that are open already only those since `horizon` are ours to take: a person may
     have opened them in the portal, or a crash may have made us forget. One that was left closed
-    here and that a person has opened meanwhile is that person's.
+    here and that a person has opened meanwhile is that person's. After a restore those are ours,
+    too, that were closed when the knowledge ends.
     """
     before = (dict(ledger.in_hand), dict(ledger.done))
+    doubted = {} if ledger.gap is None else ledger.gap.noticed
     closed = {row.message_id for row in rows if row.received_at is None}
     for key, known in tuple(ledger.in_hand.items()):
         if not known.opening and not known.by_person and key not in closed:
@@ -149,7 +164,8 @@ def enter(ledger: Ledger, rows: Sequence[Row], horizon: datetime | None, now: da
         known_key = row.message_id in ledger.in_hand or row.message_id in ledger.done
         is_open = row.received_at is not None
         left_closed = row.message_id in before[0]
-        if known_key or (is_open and (horizon is None or row.sent_at < horizon)):
+        early = horizon is None or row.sent_at < horizon
+        if known_key or (is_open and early and row.message_id not in doubted):
             continue
         if left_closed:
             ledger.done[row.message_id] = now
@@ -165,19 +181,38 @@ def enter(ledger: Ledger, rows: Sequence[Row], horizon: datetime | None, now: da
     return before != (ledger.in_hand, ledger.done)
 
 
-def rewound(data: bytes) -> bytes:
+def rewound(data: bytes, knows_until: datetime) -> bytes:
     """Return a stored ledger that looks at opened messages at once: a lost store opened some.
 
+    The look reaches back to the last one that this ledger knows of, however old the back-up is.
     What was noticed and not begun is forgotten: opened meanwhile, it would be taken for a person's.
     """
     form = TypeAdapter(Ledger)
     ledger = form.validate_json(data)
     begun = {key: one for key, one in ledger.in_hand.items() if one.opening or one.by_person}
-    return form.dump_json(replace(ledger, swept_at=None, in_hand=begun))
+    noticed = {key: one.sent_at for key, one in ledger.in_hand.items() if key not in begun}
+    since = min(knows_until, ledger.swept_at or ledger.started_at) - MARGIN
+    if ledger.gap is not None:  # it was restored itself, and no such look was made since
+        since, noticed = ledger.gap.since, ledger.gap.noticed | noticed
+    gap = Gap(since=since, noticed=noticed)
+    return form.dump_json(replace(ledger, swept_at=None, in_hand=begun, gap=gap))
+
+
+def opened_since(ledger: Ledger, back: datetime) -> datetime:
+    """Return the moment since which opened messages are ours: `back`, or earlier over a gap."""
+    since = back if ledger.gap is None else min(back, ledger.gap.since)
+    return max(ledger.started_at, since)
+
+
+def listed_since(ledger: Ledger, horizon: datetime) -> datetime:
+    """Return the moment back to which opened messages must be listed to see all that are ours."""
+    return horizon if ledger.gap is None else min([horizon, *ledger.gap.noticed.values()])
 
 
 def forget_old(ledger: Ledger, *, done_before: datetime, sent_before: datetime) -> None:
-    """Drop what no list is read back to any more."""
+    """Drop what no list is read back to any more; over a gap one still is."""
+    if ledger.gap is not None:
+        done_before = min(done_before, ledger.gap.since)
     ledger.done = {key: at for key, at in ledger.done.items() if at >= done_before}
     ledger.told = {key: at for key, at in ledger.told.items() if at >= sent_before}
     ledger.watched = {

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from depesha.adapters.ssev.ledger import InHand, enter, rest_after
+from depesha.adapters.ssev.ledger import InHand, enter, listed_since, opened_since, rest_after
 from depesha.adapters.ssev.mapping import NETWORK
 from depesha.adapters.ssev.originals import KeptSender
 from depesha.adapters.ssev.polling import (
@@ -160,11 +160,13 @@ class SsevReceiver:
         every = timedelta(seconds=self._settings.sweep_seconds)
         sweeping = ledger.swept_at is None or now - ledger.swept_at >= every
         back = timedelta(days=self._settings.sweep_days)
-        horizon = max(ledger.started_at, now - back) if sweeping else None
-        rows = await self._net.inbox(horizon)
+        horizon = opened_since(ledger, now - back) if sweeping else None
+        listed = None if horizon is None else listed_since(ledger, horizon)
+        rows = await self._net.inbox(listed)
         news = enter(ledger, rows, horizon, now)
+        if sweeping:
+            ledger.swept_at, ledger.gap = now, None
         if news or sweeping:
-            ledger.swept_at = now if sweeping else ledger.swept_at
             await self._ledger.write()
 
     async def _take_all(self, intake: Intake, round_: Round, *, kept_only: bool = False) -> None:
