@@ -194,6 +194,7 @@ async def channel(
             inspector=Inspector(limits=Limits()),
             peer_sentence=str,
             parked=_nobody,
+            restored=_never,
             threads=threads,
             clock=CLOCK,
             ids=SystemIds(),
@@ -209,6 +210,10 @@ async def channel(
     finally:
         await made.close()
         await threads.close()
+
+
+async def _never() -> None:
+    """This store was never put back."""
 
 
 async def _nobody(name: str, reason: str) -> None:

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     )
     from depesha.schemas.participant import DirectoryState, Participant
     from depesha.schemas.people import Account, Person, PersonChange, Session
+    from depesha.schemas.restoration import Restoration
     from depesha.schemas.route import ChannelFacts, ChannelHealth, RouteExplanation
     from depesha.schemas.steps import AnyStep
     from depesha.schemas.tokens import Scope, Token
@@ -97,6 +98,13 @@ class Intake(Protocol):
 
     async def report(self, report: TryReport) -> bool:
         """Take a network's later word on a try of ours; False where it knows no such try."""
+
+
+class Restored(Protocol):
+    """Tells whether the store was put back from a back-up, and so has forgotten what it did."""
+
+    async def __call__(self) -> Restoration | None:
+        """Return the latest restoration; None where there was none; raise `StorageError`."""
 
 
 class Reply(Protocol):

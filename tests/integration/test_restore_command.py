@@ -19,10 +19,9 @@ from depesha.adapters.system import SystemClock, SystemIds
 from depesha.config import render_default
 from depesha.errors import ConfigurationError
 from depesha.queue.opening import open_memory
+from depesha.queue.restored import noted
 from depesha.schemas.journal import SealKey
 from depesha.schemas.message import EvidenceKind, TaskKind
-from depesha.schemas.notes import Area
-from depesha.schemas.restoration import CURRENT, load_restoration
 from tests.support.backups import keep
 from tests.support.memory import id_of, new_message, task
 
@@ -70,6 +69,7 @@ async def _memory(folder: Path) -> Any:
 
 async def _fill(folder: Path) -> None:
     memory = await _memory(folder)
+    assert await noted(memory.notebook) is None
     await memory.store.admit(new_message(1, tasks=(task(TaskKind.REGISTER),)))
     await keep(memory, 1, b"receipt")
     await memory.journal.seal()
@@ -82,8 +82,9 @@ async def _kinds(folder: Path) -> list[str]:
         rows = await memory.journal.after(0, 100)
         await memory.journal.verify()
         assert [one.kind for one in await memory.tasks.parked(10)] == [TaskKind.REGISTER]
-        noted = load_restoration((await memory.notebook.read(Area.RESTORATION))[CURRENT])
-        assert noted.approved_at is None
+        mark = await noted(memory.notebook)
+        assert mark is not None
+        assert mark.approved_at is None
         assert (await memory.store.get(id_of(1))).id == id_of(1)
         return [json.loads(row.body)["kind"] for row in rows]
     finally:

@@ -125,6 +125,7 @@ def channel_of(
             inspector=Inspector(limits=Limits()),
             peer_sentence=lambda found: f"důvod {found.reason}",
             parked=house.park,
+            restored=house.restored,
             threads=house.threads,
             clock=clock,
             ids=SystemIds(),

@@ -36,6 +36,7 @@ from depesha.schemas.evidence import sha256
 from depesha.schemas.facts import Arrival
 from depesha.schemas.outbound import TryReport
 from depesha.schemas.policy import Limits
+from depesha.schemas.restoration import Restoration
 from depesha.schemas.steps import AnyStep, Step
 from tests.support import outbound
 from tests.support.memory import new_message
@@ -165,6 +166,8 @@ class House:
         """What the next documents are answered; afterwards "waiting"."""
         self.failing = 0
         """So many documents cannot be stored."""
+        self.restoration: Restoration | None = None
+        """What its store forgot."""
 
     async def receive(self, arrival: Arrival, reply: Reply) -> bytes:
         if self.failing:
@@ -191,6 +194,9 @@ class House:
     async def report(self, report: TryReport) -> bool:
         self.reports.append(report)
         return self.known_tries
+
+    async def restored(self) -> Restoration | None:
+        return self.restoration
 
     async def park(self, name: str, reason: str) -> None:
         self.parked.append((name, reason))
@@ -250,6 +256,7 @@ def channel_of(
             inspector=Inspector(limits=Limits()),
             peer_sentence=lambda found: f"причина {found.reason}",
             parked=house.park,
+            restored=house.restored,
             threads=stand.threads,
             clock=CLOCK,
             ids=SystemIds(),

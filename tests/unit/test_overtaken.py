@@ -33,7 +33,18 @@ REPLY = StatusReply(
     mark="",
     content="<a/>",
 )
-SHARED = {"threads": InlineThreads(), "observer": RecordingObserver(), "absence_seconds": 0.0}
+
+
+async def never() -> None:
+    """`ports.Restored`: this store was never put back."""
+
+
+SHARED = {
+    "threads": InlineThreads(),
+    "observer": RecordingObserver(),
+    "restored": never,
+    "absence_seconds": 0.0,
+}
 
 
 class Network:

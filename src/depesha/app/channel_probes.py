@@ -103,6 +103,7 @@ class ChannelProbes:
                 inspector=Inspector(limits=values.limits(settings)),
                 peer_sentence=peer_sentence,
                 parked=_nobody,
+                restored=_never,
                 threads=self._threads,
                 clock=self._clock,
                 ids=SystemIds(self._clock),
@@ -130,6 +131,7 @@ class ChannelProbes:
                 inspector=Inspector(limits=values.limits(settings)),
                 peer_sentence=czech_sentence,
                 parked=_nobody,
+                restored=_never,
                 threads=self._threads,
                 clock=self._clock,
                 ids=SystemIds(self._clock),
@@ -164,6 +166,10 @@ class ChannelProbes:
                 observer=RecordingObserver(),
             )
         )
+
+
+async def _never() -> None:
+    """Nobody is told anything, so nothing is asked about either."""
 
 
 async def _nobody(_name: str, _reason: str) -> None:

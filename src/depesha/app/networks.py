@@ -25,6 +25,7 @@ from depesha.app.seos import SeosSide
 from depesha.app.trust import password
 from depesha.errors import ConfigurationError
 from depesha.gateway.service import Clockwork, Gate
+from depesha.queue.restored import noted
 from depesha.schemas.message import EvidenceKind, NewEvidence
 from depesha.schemas.outcome import Delivered, Outcome
 
@@ -135,6 +136,7 @@ class Networks:
                 inspector=base.inspector,
                 peer_sentence=peer_sentence,
                 parked=partial(self._put_by, "ssev"),
+                restored=partial(noted, base.memory.notebook),
                 threads=base.threads,
                 clock=base.clock,
                 ids=base.ids,
@@ -163,6 +165,7 @@ class Networks:
                 inspector=base.inspector,
                 peer_sentence=czech_sentence,
                 parked=partial(self._put_by, "isds"),
+                restored=partial(noted, base.memory.notebook),
                 threads=base.threads,
                 clock=base.clock,
                 ids=base.ids,

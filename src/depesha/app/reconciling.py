@@ -12,20 +12,19 @@ from depesha.app.beside import store_beside
 from depesha.app.memory import sockets_of
 from depesha.app.orders import Report
 from depesha.errors import RuleError, WrongStateError
-from depesha.queue.restored import note
+from depesha.queue.restored import note, noted
 from depesha.schemas.message import EvidenceKind, NewEvidence
-from depesha.schemas.notes import Area
 from depesha.schemas.outbound import OutboundQuery
 from depesha.schemas.outbound_lifecycle import OutboundState
 from depesha.schemas.overview import PeerQuery
 from depesha.schemas.reconciliation import Tally, letter
-from depesha.schemas.restoration import CURRENT, Restoration, load_restoration
 
 if TYPE_CHECKING:
     from depesha.config import Settings
     from depesha.gateway.reconciling import Doubts
     from depesha.ports import Clock
     from depesha.queue.opening import Memory
+    from depesha.schemas.restoration import Restoration
 
 _ROWS = 500
 _PEERS = 200
@@ -46,9 +45,7 @@ class Reconciling:
 
     async def load(self) -> Restoration | None:
         """Take up the mark of a restore, if there ever was one."""
-        noted = await self._memory.notebook.read(Area.RESTORATION)
-        found = noted.get(CURRENT)
-        restoration = None if found is None else load_restoration(found)
+        restoration = await noted(self._memory.notebook)
         if self._doubts is not None:
             self._doubts.restoration = restoration
         return restoration

@@ -8,13 +8,22 @@ decided about documents here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from depesha.queue import people_statements as notes
 from depesha.queue.lane import Transaction
 from depesha.queue.rows import append, to_micros
 from depesha.schemas.message import EvidenceKind, NewEvidence, TaskKind
 from depesha.schemas.notes import Area
-from depesha.schemas.restoration import CURRENT, Restoration, restoration_bytes
+from depesha.schemas.restoration import (
+    CURRENT,
+    Restoration,
+    load_restoration,
+    restoration_bytes,
+)
+
+if TYPE_CHECKING:
+    from depesha.ports import Notebook
 
 _WAKE = "UPDATE tasks SET due_at = ? WHERE kind = ? AND parked_at IS NULL"
 _PARK = """UPDATE tasks SET parked_at = ?, reason = ?, lease = NULL
@@ -60,6 +69,12 @@ def mark(transaction: Transaction, restoration: Restoration, actor: str) -> Wait
         ),
     )
     return waiting
+
+
+async def noted(notebook: Notebook) -> Restoration | None:
+    """Return the mark of the latest restore, as it stands now; raise `StorageError`."""
+    found = (await notebook.read(Area.RESTORATION)).get(CURRENT)
+    return None if found is None else load_restoration(found)
 
 
 def note(transaction: Transaction, restoration: Restoration, evidence: NewEvidence) -> None:

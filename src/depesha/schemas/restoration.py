@@ -52,6 +52,16 @@ class Restoration:
         """
         return self.approved_at is None or submitted_at < self.approved_at
 
+    def may_have_answered(self, arrived_at: datetime | None) -> bool:
+        """Tell whether the lost store may have told the state of a message that came to us.
+
+        `arrived_at` is when it was with its network; None where that is not known. What came
+        there after the restore was never in the lost store.
+        """
+        if self.approved_at is not None:
+            return False
+        return arrived_at is None or arrived_at < self.restored_at + MARGIN
+
     def named(self, secret: str) -> str:
         """Return the id of a new forgotten try."""
         return f"{self._prefix}{secret}"

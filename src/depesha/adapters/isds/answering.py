@@ -23,6 +23,7 @@ from depesha.adapters.statefile import StateFile
 from depesha.errors import BrokenOffError, DepeshaError, OvertakenError, StorageError
 from depesha.schemas.evidence import canonical
 from depesha.schemas.outcome import Delivered, Unclear
+from depesha.schemas.restoration import MARGIN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from depesha.adapters.isds.mapping import Thread
     from depesha.adapters.isds.sent import SentMessages
     from depesha.adapters.isds.values import Row
-    from depesha.ports import BlobStore, Clock, Observer, Threads
+    from depesha.ports import BlobStore, Clock, Observer, Restored, Threads
     from depesha.schemas.answer import StatusAnswer
     from depesha.schemas.outcome import Outcome
 
@@ -134,6 +135,7 @@ class IsdsAnswers:
         threads: Threads,
         clock: Clock,
         observer: Observer,
+        restored: Restored,
         absence_seconds: float,
     ) -> None:
         """`file` keeps what was begun; `load` reads it."""
@@ -144,6 +146,7 @@ class IsdsAnswers:
         self._threads = threads
         self._clock = clock
         self._observer = observer
+        self._restored = restored
         self._absence = timedelta(seconds=absence_seconds)
         self._told: dict[str, _Told] = {}
         self._writing = asyncio.Lock()
@@ -152,10 +155,13 @@ class IsdsAnswers:
         """Read what was begun; raise `StorageError`. Blocks: called in a thread, at start."""
         self._told = self._file.read() or {}
 
-    async def tell(self, reply: StatusReply) -> Outcome:
-        """Try once. Never raises `DepeshaError`: failures are outcomes, our disk's included."""
+    async def tell(self, reply: StatusReply, arrived_at: datetime | None = None) -> Outcome:
+        """Try once. Never raises `DepeshaError`: failures are outcomes, our disk's included.
+
+        After a restore it is looked for first, unless what it answers arrived at ISDS later.
+        """
         try:
-            earlier = await self._earlier(reply)
+            earlier = await self._earlier(reply, arrived_at)
             if earlier is not None:
                 return earlier
             await self._begin(reply.name)
@@ -180,18 +186,26 @@ class IsdsAnswers:
             )
             return await self._client.create_message(reply.words(), [file])
 
-    async def _earlier(self, reply: StatusReply) -> Delivered | Unclear | None:
+    async def _earlier(
+        self, reply: StatusReply, arrived_at: datetime | None
+    ) -> Delivered | Unclear | None:
         """Return what became of an earlier try; None where the reply is surely not there."""
-        told = self._told.get(reply.name)
+        told = self._told.get(reply.name) or await self._suspected(reply.name, arrived_at)
         if told is None:
             return None
         if told.dm_id:
             return _delivered(told.dm_id)
         asked_at = self._clock.now()
-        key, box_id = reply.key, reply.recipient_box
+        ours = reply.words()
 
         def wanted(row: Row) -> bool:
-            return row.words.sender_mark == key and row.words.recipient_box == box_id
+            """With the number that is to be told: before a restore it may have been another one."""
+            there = row.words
+            return (
+                there.sender_mark == ours.sender_mark
+                and there.sender_reference == ours.sender_reference
+                and there.recipient_box == ours.recipient_box
+            )
 
         sought = await self._sent.find(wanted, told.tried_at)
         if sought.found:
@@ -203,6 +217,20 @@ class IsdsAnswers:
             public = "ISDS may still be at work on an earlier try"
             return Unclear(code=outcomes.TOO_EARLY, public=public)
         return None
+
+    async def _suspected(self, name: str, arrived_at: datetime | None) -> _Told | None:
+        """Return a try that the lost store may have made, written down; None: it made none.
+
+        It may be at work until the restore. Once written down it is looked for after the
+        approval, too.
+        """
+        restoration = await self._restored()
+        if restoration is None or not restoration.may_have_answered(arrived_at):
+            return None
+        since = restoration.knows_until - MARGIN
+        told = _Told(tried_at=since, broke_at=restoration.restored_at)
+        await self._write(name, told)
+        return told
 
     async def _begin(self, name: str) -> None:
         now = self._clock.now()
@@ -236,7 +264,8 @@ class IsdsAnswers:
         now = self._clock.now()
         self._told[name] = told
         for each, value in tuple(self._told.items()):
-            if now - value.tried_at >= (REMEMBERED if value.dm_id else UNCLEAR_FOR):
+            kept_for = REMEMBERED if value.dm_id else UNCLEAR_FOR
+            if each != name and now - value.broke_at >= kept_for:
                 del self._told[each]
         async with self._writing:
             try:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         Journal,
         MessageStore,
         Observer,
+        Restored,
         Threads,
     )
     from depesha.schemas.envelope import Party
@@ -69,6 +70,7 @@ class IsdsEnvironment:
     peer_sentence: Callable[[Finding], str]
     parked: Parked
     """Told of every message in a box that is put by, with its name and a bounded reason."""
+    restored: Restored
     threads: Threads
     clock: Clock
     ids: IdSource
@@ -206,6 +208,7 @@ class IsdsChannel:
             threads=e.threads,
             clock=e.clock,
             observer=e.observer,
+            restored=e.restored,
             absence_seconds=s.absence_seconds,
         )
         receiver = self._receiver(box.box_id, client, sent, ledger, answers, book)

@@ -65,4 +65,4 @@ class IsdsNotifier:
         answers = self._answers.get(native(envelope)["recipient_box"])
         if not stored or answers is None:
             return Delivered()
-        return await answers.tell(load_reply(stored.decode()))
+        return await answers.tell(load_reply(stored.decode()), envelope.delivered_at)

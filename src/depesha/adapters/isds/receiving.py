@@ -289,7 +289,7 @@ class IsdsReceiver:
 
     async def _answer(self, taken: Taken) -> bool:
         """Tell a sender that its document was refused; False where it must be told later."""
-        outcome = await self._answers.tell(load_reply(taken.answer))
+        outcome = await self._answers.tell(load_reply(taken.answer), taken.delivered_at)
         if isinstance(outcome, Refused):
             self._observer.trouble("isds.answer", outcome.code)
         return isinstance(outcome, (Delivered, Refused))

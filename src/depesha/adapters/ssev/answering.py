@@ -20,13 +20,14 @@ from depesha.adapters.statefile import StateFile
 from depesha.errors import BrokenOffError, DepeshaError, OvertakenError, StorageError
 from depesha.schemas.evidence import canonical
 from depesha.schemas.outcome import Deferred, Delivered, Unclear
+from depesha.schemas.restoration import MARGIN
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from depesha.adapters.ssev.network import SsevNetwork
     from depesha.adapters.ssev.values import Letter
-    from depesha.ports import Clock, Observer, Threads
+    from depesha.ports import Clock, Observer, Restored, Threads
     from depesha.schemas.ids import Guid
     from depesha.schemas.outcome import Outcome
 
@@ -59,6 +60,7 @@ class SsevAnswers:
         threads: Threads,
         clock: Clock,
         observer: Observer,
+        restored: Restored,
         absence_seconds: float,
     ) -> None:
         """`file` keeps what was begun; `load` reads it."""
@@ -67,6 +69,7 @@ class SsevAnswers:
         self._threads = threads
         self._clock = clock
         self._observer = observer
+        self._restored = restored
         self._absence = timedelta(seconds=absence_seconds)
         self._told: dict[str, _Told] = {}
         self._writing = asyncio.Lock()
@@ -76,15 +79,23 @@ class SsevAnswers:
         self._told = self._file.read() or {}
 
     async def tell(
-        self, name: str, letter: Letter, document: Guid, *, to_message: int | None, identifier: str
+        self,
+        name: str,
+        letter: Letter,
+        document: Guid,
+        *,
+        to_message: int | None,
+        identifier: str,
+        arrived_at: datetime | None = None,
     ) -> Outcome:
         """Try once. `name` is the same for every try of one letter.
 
-        In the thread of `to_message`, or as a new letter to the party with this EIK. Never raises
+        In the thread of `to_message`, or as a new letter to the party with this EIK. After a
+        restore it is looked for first, unless what it answers arrived at SSEV later. Never raises
         `DepeshaError`: failures are outcomes, those of our own disk included.
         """
         try:
-            earlier = await self._earlier(name, letter, document)
+            earlier = await self._earlier(name, letter, document, arrived_at)
             if earlier is not None:
                 return earlier
             await self._begin(name)
@@ -97,10 +108,10 @@ class SsevAnswers:
             return self._failed(name, error)
 
     async def _earlier(
-        self, name: str, letter: Letter, document: Guid
+        self, name: str, letter: Letter, document: Guid, arrived_at: datetime | None
     ) -> Delivered | Deferred | Unclear | None:
         """Return what became of an earlier try; None where the letter is surely not there."""
-        told = self._told.get(name)
+        told = self._told.get(name) or await self._suspected(name, arrived_at)
         if told is None:
             return None
         if told.message_id is not None:
@@ -120,6 +131,20 @@ class SsevAnswers:
                     public = "SSEV may still be at work on an earlier try"
                     return Unclear(code=outcomes.TOO_EARLY, public=public)
                 return None
+
+    async def _suspected(self, name: str, arrived_at: datetime | None) -> _Told | None:
+        """Return a try that the lost store may have made, written down; None: it made none.
+
+        It may be at work until the restore. Once written down it is looked for after the
+        approval, too.
+        """
+        restoration = await self._restored()
+        if restoration is None or not restoration.may_have_answered(arrived_at):
+            return None
+        since = restoration.knows_until - MARGIN
+        told = _Told(tried_at=since, broke_at=restoration.restored_at)
+        await self._write(name, told)
+        return told
 
     async def _begin(self, name: str) -> None:
         now = self._clock.now()
@@ -152,7 +177,7 @@ class SsevAnswers:
         self._told[name] = told
         for each, value in tuple(self._told.items()):
             kept_for = UNCLEAR_FOR if value.message_id is None else REMEMBERED
-            if now - value.tried_at >= kept_for:
+            if each != name and now - value.broke_at >= kept_for:
                 del self._told[each]
         async with self._writing:
             try:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         IdSource,
         MessageStore,
         Observer,
+        Restored,
         Threads,
     )
     from depesha.schemas.envelope import Party
@@ -83,6 +84,7 @@ class SsevEnvironment:
     peer_sentence: Callable[[Finding], str]
     parked: Parked
     """Told of every message in SSEV's inbox that is put by, with its name and a bounded reason."""
+    restored: Restored
     threads: Threads
     clock: Clock
     ids: IdSource
@@ -137,6 +139,7 @@ class SsevChannel:
             threads=e.threads,
             clock=e.clock,
             observer=e.observer,
+            restored=e.restored,
             absence_seconds=settings.absence_seconds,
         )
         self.notifier = SsevNotifier(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from depesha.adapters.ssev.answering import SsevAnswers
+    from depesha.adapters.ssev.originals import KeptMessage
     from depesha.ports import BlobStore, MessageStore, Observer, Threads
     from depesha.schemas.answer import Notice
     from depesha.schemas.ids import Digest
@@ -54,26 +55,28 @@ class SsevNotifier:
     async def notify(self, notice: Notice) -> Outcome:
         """Try once. Never raises for the network's faults: they are outcomes."""
         answer = in_words(notice.answer, self._peer_sentence)
+        answered = await self._answered(notice)
         return await self._answers.tell(
             f"{notice.message_id}/{answer.status}/{answer.document.guid}",
             mapping.status_letter(answer),
             answer.document.guid,
-            to_message=await self._answered(notice),
+            to_message=None if answered is None else answered.message_id,
             identifier=notice.original_sender.identifier.strip(),
+            arrived_at=None if answered is None else answered.sent_at,
         )
 
-    async def _answered(self, notice: Notice) -> int | None:
-        """Return the id of the message to answer; None where nothing tells it any more.
+    async def _answered(self, notice: Notice) -> KeptMessage | None:
+        """Return the message to answer; None where nothing tells it any more.
 
         Then the answer goes as a new letter: the mark in its subject still names the document.
         """
         try:
             message = await self._store.get(message_id(notice.message_id))
-            return await self._threads.run(self._number, message.arrival.original)
+            return await self._threads.run(self._kept, message.arrival.original)
         except DepeshaError as error:
             self._observer.trouble("ssev.thread", error.code)
             return None
 
-    def _number(self, original: Digest) -> int | None:
+    def _kept(self, original: Digest) -> KeptMessage | None:
         path = self._blobs.path(original)
-        return None if path is None else read_original(path).message_id
+        return None if path is None else read_original(path)

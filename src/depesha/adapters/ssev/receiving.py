@@ -284,6 +284,7 @@ class SsevReceiver:
             document,
             to_message=key,
             identifier="" if entry.sender is None else entry.sender.identifier,
+            arrived_at=entry.sent_at,
         )
         if isinstance(outcome, (Delivered, Refused)):
             if isinstance(outcome, Refused):
