@@ -80,6 +80,24 @@ def test_serials_begin_anew_with_the_year_of_receipt(tmp_path: Path) -> None:
     assert numbers == ["ВХ-1/31.12.2026", "ВХ-1/01.01.2027", "ВХ-2/31.12.2026"]
 
 
+def test_serials_are_skipped_in_every_year_of_the_gap(tmp_path: Path) -> None:
+    """What came on New Year's Eve and was numbered later stands in the old year's series."""
+    since = datetime(2026, 12, 31, 21, 59, tzinfo=UTC)
+    clock = HandClock(since + timedelta(hours=2))
+    registry = BuiltinRegistry(tmp_path / "numbers", NumberTemplate(zone=SOFIA), clock)
+    ids = CountingIds()
+    skipped = [one.number for one in registry.skip(ids, 1_000, since=since)]
+    assert skipped == ["ВХ-1000/31.12.2026", "ВХ-1000/01.01.2027"]
+    told = [registry.number_for(received(one)).number for one in (since, clock.now())]
+    assert told == ["ВХ-1001/31.12.2026", "ВХ-1001/01.01.2027"]
+
+
+def test_serials_that_go_on_through_the_years_are_skipped_once(tmp_path: Path) -> None:
+    registry = opened(tmp_path, NumberTemplate(text="{serial}", yearly=False))
+    since = datetime(2020, 12, 31, tzinfo=UTC)
+    assert [one.number for one in registry.skip(CountingIds(), 10, since=since)] == ["10"]
+
+
 def test_serials_may_go_on_through_the_years(tmp_path: Path) -> None:
     registry = opened(tmp_path, NumberTemplate(text="{serial:06}", yearly=False))
     ids = [received(datetime(year, 5, 5, tzinfo=UTC)) for year in (2026, 2027)]

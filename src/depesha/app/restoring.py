@@ -79,7 +79,7 @@ def restore(
             manifest=sha256(manifest_bytes(manifest)),
             sequence=manifest.sequence,
             rewound=rewound,
-            skipped=_skipped(settings, fresh, clock, ids, skip),
+            skipped=_skipped(settings, fresh, manifest.at, clock, skip),
         )
         waiting = asyncio.run(_mark(settings, fresh, restoration, clock, ids))
     if url:
@@ -135,7 +135,7 @@ def _rewind(folder: Path, knows_until: datetime) -> Iterator[str]:
 
 
 def _skipped(
-    settings: Settings, folder: Path, clock: Clock, ids: IdSource, count: int
+    settings: Settings, folder: Path, since: datetime, clock: Clock, count: int
 ) -> tuple[str, ...]:
     """Pass over serials that the lost built-in registry may have given."""
     if settings.registry.kind != "builtin" or count <= 0:
@@ -146,7 +146,8 @@ def _skipped(
     )
     numbers = BuiltinRegistry(folder / NUMBERS, template, clock)
     try:
-        return (numbers.skip(ids.message_id(), count).number,)
+        skipped = numbers.skip(SystemIds(clock), count, since=since)
+        return tuple(one.number for one in skipped)
     finally:
         numbers.close()
 

@@ -28,7 +28,7 @@ from depesha.schemas.envelope import RegistrationNumber
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from depesha.ports import Clock
+    from depesha.ports import Clock, IdSource
     from depesha.schemas.ids import MessageId
 
 _FIELDS = frozenset({"index", "serial", "date", "year"})
@@ -126,14 +126,26 @@ class BuiltinRegistry:
         """
         return self._given(message_id, 1)
 
-    def skip(self, message_id: MessageId, count: int) -> RegistrationNumber:
-        """Never give the next `count` serials; return the last of them, which no message has.
+    def skip(self, ids: IdSource, count: int, *, since: datetime) -> tuple[RegistrationNumber, ...]:
+        """Never give the next `count` serials of any year from `since` to now.
 
-        After a restore they may stand in others' books. `message_id` is a new one, of nobody.
+        After a restore they may stand in others' books. Returns the last one of each year, which
+        no message has. Raises `StorageError`.
         """
-        return self._given(message_id, count)
+        return tuple(self._given(ids.message_id(), count, day) for day in self._days(since))
 
-    def _given(self, message_id: MessageId, further: int) -> RegistrationNumber:
+    def _days(self, since: datetime) -> tuple[date, ...]:
+        """Return a day of every series in which numbers may have been given since."""
+        zone = self._template.zone
+        today = self._clock.now().astimezone(zone).date()
+        if not self._template.yearly:
+            return (today,)
+        years = range(since.astimezone(zone).year, today.year)
+        return (*(date(year, 12, 31) for year in years), today)
+
+    def _given(
+        self, message_id: MessageId, further: int, day: date | None = None
+    ) -> RegistrationNumber:
         key = int(message_id, 16)
         with self._lock:
             if self._file < 0:
@@ -143,7 +155,7 @@ class BuiltinRegistry:
                 return self._read(offset)
             if self._broken:
                 raise _unknown_disk()
-            day = self._day(message_id)
+            day = day or self._day(message_id)
             series = day.year if self._template.yearly else 0
             serial = self._last.get(series, self._template.first - 1) + further
             text = self._template.write(serial, day)
