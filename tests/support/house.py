@@ -48,7 +48,15 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from depesha.ports import Checkpoint, Journal, MessageStore, OutboundStore, TaskQueue
+    from depesha.gateway.reconciling import Doubts
+    from depesha.ports import (
+        Checkpoint,
+        Journal,
+        MessageStore,
+        Numbers,
+        OutboundStore,
+        TaskQueue,
+    )
     from depesha.schemas.answer import Answer, Notice, StatusAnswer
 
 PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n%%EOF\n"
@@ -124,6 +132,8 @@ class House:
         self.originals = Originals()
         self.observer = RecordingObserver()
         self.builtin = False
+        self.numbers: Numbers | None = None
+        self.doubts: Doubts | None = None
         self.directory = MemoryDirectory(_participant(), clock=self.clock)
         self.said: list[Answer] = []
         self.boot()
@@ -193,7 +203,9 @@ class House:
             notifiers={"seos": self.sender},
             extractors={"seos": self.originals},
             webhooks=self.hooks,
-            numbers=None,
+            numbers=self.numbers,
+            journal=self.journal,
+            doubts=self.doubts,
             follow_ups=follow_ups,
             notice_schedule=NOTICES,
             quarantine_for=timedelta(days=30),

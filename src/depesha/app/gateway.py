@@ -247,6 +247,7 @@ class Gateway:
         self._labour = Labour(
             chain=chain,
             store=memory.store,
+            journal=memory.journal,
             tasks=memory.tasks,
             blobs=memory.blobs,
             quarantine=memory.quarantine,
@@ -264,6 +265,7 @@ class Gateway:
             threads=base.threads,
             observer=base.observer,
             checkpoint=base.checkpoint,
+            doubts=self._departing.doubts,
         )
 
     def _service(self) -> Service:

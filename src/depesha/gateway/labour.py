@@ -31,9 +31,11 @@ from depesha.schemas.message import (
 )
 from depesha.schemas.outbound_events import EVENT_STATES
 from depesha.schemas.outcome import Deferred, Delivered, Outcome, Refused, Unclear, blame_of
+from depesha.schemas.restoration import MAY_BE_NUMBERED
 from depesha.schemas.steps import Step
 
 if TYPE_CHECKING:
+    from depesha.gateway.reconciling import Doubts
     from depesha.gateway.retry import Schedule
     from depesha.gateway.tasks import FollowUps
     from depesha.ports import (
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
         Extractor,
         IdSource,
         Jitter,
+        Journal,
         MessageStore,
         Notifier,
         Numbers,
@@ -82,6 +85,7 @@ class Labour:
         *,
         chain: Chain,
         store: MessageStore,
+        journal: Journal,
         tasks: TaskQueue,
         blobs: BlobStore,
         quarantine: Quarantine,
@@ -99,9 +103,13 @@ class Labour:
         threads: Threads,
         observer: Observer,
         checkpoint: Checkpoint,
+        doubts: Doubts | None = None,
     ) -> None:
+        """`doubts` tells whether the store was put back, and may have forgotten numbers."""
+        self._doubts = doubts
         self._chain = chain
         self._store = store
+        self._journal = journal
         self._tasks = tasks
         self._blobs = blobs
         self._quarantine = quarantine
@@ -351,10 +359,30 @@ class Labour:
     async def _register(self, claim: Claim) -> str:
         message = await self._message(claim)
         if message.state is InboundState.ADMITTED and self._numbers is not None:
+            if await self._told_already(claim, message):
+                return await self._ask_for_number(claim)
             number = await self._threads.run(self._numbers.number_for, message.id)
             await self._desk.register(message.id, number, "builtin-registry")
         await self._tasks.finish(claim)
         return "done"
+
+    async def _told_already(self, claim: Claim, message: Message) -> bool:
+        """Tell whether the sender may know a number that the store forgot, and nobody asked it."""
+        doubts = self._doubts
+        if doubts is None or not doubts.numbered(message):
+            return False
+        return not doubts.let_go(await self._journal.events(message.id), claim.task_id)
+
+    async def _ask_for_number(self, claim: Claim) -> str:
+        evidence = NewEvidence(
+            kind=EvidenceKind.PARKED,
+            at=self._clock.now(),
+            message_id=claim.message_id,
+            actor="gateway",
+            facts={"task": claim.kind},
+        )
+        await self._tasks.park(claim, MAY_BE_NUMBERED, evidence)
+        return "parked"
 
     # --- refused bytes ---
 

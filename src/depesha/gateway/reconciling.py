@@ -1,7 +1,8 @@
 """After a restore: what may have been sent in the forgotten time is asked about, never sent again.
 
 It names the networks that a document must be suspected of; the asking itself is `trying.py`'s and
-`following.py`'s, as for any other try without a clear end. Nothing here sends or stores.
+`following.py`'s, as for any other try without a clear end. So it is with numbers that may have been
+given: a person asks (`labour.py`). Nothing here sends or stores.
 """
 
 from __future__ import annotations
@@ -12,12 +13,18 @@ from typing import TYPE_CHECKING
 from depesha.gateway.planning import standing_of
 from depesha.gateway.routing import GOT_THROUGH, must_ask
 from depesha.schemas.dispatch import EMAIL, Attempt
+from depesha.schemas.message import EvidenceKind
+from depesha.schemas.overview_story import event_of
 from depesha.schemas.restoration import MARGIN
 from depesha.schemas.route import Bar
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from depesha.gateway.planning import Planner
     from depesha.ports import IdSource
+    from depesha.schemas.evidence import EvidenceRecord
+    from depesha.schemas.message import Message
     from depesha.schemas.outbound import OutboundMessage
     from depesha.schemas.restoration import Restoration
     from depesha.schemas.route import Candidate
@@ -84,6 +91,24 @@ class Doubts:
             if road.network != EMAIL or _by_mail(message, restoration, roads):
                 return road.network
         return None
+
+    def numbered(self, message: Message) -> bool:
+        """Tell whether a received message may have a number that the store forgot.
+
+        It may have had another name then: an inbox that is read again delivers it anew.
+        """
+        restoration = self.restoration
+        return restoration is not None and restoration.doubts(message.received_at)
+
+    def let_go(self, rows: Iterable[EvidenceRecord], task: int) -> bool:
+        """Tell whether a person let this parked task go on since the restore."""
+        restoration = self.restoration
+        return restoration is not None and any(
+            told.kind is EvidenceKind.UNPARKED
+            and told.facts.get("task") == task
+            and told.at >= restoration.restored_at
+            for told in map(event_of, rows)
+        )
 
     def unasked(self, message: OutboundMessage) -> bool:
         """Tell whether a document with a recipient must be asked after at once.

@@ -17,6 +17,7 @@ from depesha.schemas.message import EvidenceKind, NewEvidence, TaskKind
 from depesha.schemas.notes import Area
 from depesha.schemas.restoration import (
     CURRENT,
+    MAY_BE_NUMBERED,
     Restoration,
     load_restoration,
     restoration_bytes,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 _WAKE = "UPDATE tasks SET due_at = ? WHERE kind = ? AND parked_at IS NULL"
 _PARK = """UPDATE tasks SET parked_at = ?, reason = ?, lease = NULL
   WHERE kind = ? AND parked_at IS NULL"""
-_WHY = "it may have been numbered before the store was lost: ask the sender what number it was told"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ def mark(transaction: Transaction, restoration: Restoration, actor: str) -> Wait
     now = to_micros(restoration.restored_at)
     waiting = Waiting(
         followed=transaction.run(_WAKE, now, TaskKind.FOLLOW_UP),
-        numbers=transaction.run(_PARK, now, _WHY, TaskKind.REGISTER),
+        numbers=transaction.run(_PARK, now, MAY_BE_NUMBERED, TaskKind.REGISTER),
     )
     note(
         transaction,

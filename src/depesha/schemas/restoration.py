@@ -22,6 +22,10 @@ FORGOTTEN = "forgotten-"
 """Ids of forgotten tries begin so, then with the restoration's own name."""
 MARGIN = timedelta(hours=1)
 """What networks list is read back a little further, and believed a little longer: clocks differ."""
+MAY_BE_NUMBERED = (
+    "it may have been numbered before the store was lost: ask the sender what number it was told"
+)
+"""Why the built-in registry gives a message no number by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +48,14 @@ class Restoration:
     skipped: tuple[str, ...] = ()
     """Numbers of the built-in registry that are never given, for they may have been."""
 
-    def doubts(self, submitted_at: datetime) -> bool:
-        """Tell whether a document may have been sent in the gap.
+    def doubts(self, taken_at: datetime) -> bool:
+        """Tell whether a document may have been sent, or a message been numbered, in the gap.
 
-        Of one that is submitted after the restore, too: the registry may be repeating what it
-        submitted in the gap, under the same key and so the same GUID.
+        Of one that is taken after the restore, too: the registry may be repeating what it
+        submitted in the gap, under the same key and so the same GUID, and an inbox that is read
+        again what it delivered.
         """
-        return self.approved_at is None or submitted_at < self.approved_at
+        return self.approved_at is None or taken_at < self.approved_at
 
     def may_have_answered(self, arrived_at: datetime | None) -> bool:
         """Tell whether the lost store may have told the state of a message that came to us.
