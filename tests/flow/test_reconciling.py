@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -138,6 +139,25 @@ async def test_where_mail_may_have_carried_it_a_person_decides(house: House) -> 
     assert copies == [0, 0, 1]
 
 
+async def test_mail_of_the_second_gap_is_suspected_though_the_first_one_is_open(
+    house: House,
+) -> None:
+    house.put_back(house.back_up())
+    earlier = house.doubts.restoration
+    assert earlier is not None
+    house.seos.reaches[THEM.identifier] = Reach.NOT_REGISTERED
+    message = await house.submit()
+    state, made = house.back_up()
+    house.ssev.reaches[THEM.identifier] = Reach.AWAY
+    await house.work()
+    assert house.mail.holds(message.dispatch.document.guid) == 1
+    house.ssev.reaches.clear()
+    house.put_back((state, replace(made, name="later").reaching_back(earlier)))
+    await house.hours(2)
+    assert (await house.now(message)).state is OutboundState.PARKED
+    assert house.ssev.holds(message.dispatch.document.guid) == 0
+
+
 async def test_a_person_who_knows_that_it_is_not_there_lets_it_go(house: House) -> None:
     message = await house.submit()
     house.put_back(house.back_up())
@@ -256,3 +276,13 @@ def test_a_restoration_reads_back() -> None:
         rewound=("ssev-receiver.json",),
     )
     assert load_restoration(restoration_bytes(house)) == house
+    later = replace(house, knows_until=START + timedelta(days=1)).reaching_back(house)
+    assert (later.knows_until, later.backed_up_at) == (START, START + timedelta(days=1))
+    assert load_restoration(restoration_bytes(later)) == later
+
+
+def test_a_restoration_that_an_earlier_release_wrote_reads_well() -> None:
+    house = Restoration(name="n", knows_until=START, restored_at=START, manifest=sha256(b"m"))
+    told = json.loads(restoration_bytes(house))
+    del told["backed_up_at"]
+    assert load_restoration(json.dumps(told).encode()) == house

@@ -20,6 +20,7 @@ from depesha.config import render_default
 from depesha.errors import ConfigurationError
 from depesha.queue.opening import open_memory
 from depesha.queue.restored import noted
+from depesha.schemas.evidence import EvidenceRecord
 from depesha.schemas.journal import SealKey
 from depesha.schemas.message import EvidenceKind, TaskKind
 from tests.support.backups import keep
@@ -137,6 +138,43 @@ def test_a_store_goes_into_one_file_and_comes_back(house: Path, tmp_path: Path) 
     whole = Path(to).read_bytes()
     torn.write_bytes(whole[: len(whole) // 2])
     depesha("backup", "verify", str(torn), status=1)
+
+
+def test_a_second_restore_before_the_approval_remembers_the_first_gap(
+    house: Path, tmp_path: Path
+) -> None:
+    settings, to = str(house / "depesha.toml"), str(tmp_path / "backups")
+    first = _lost_and_restored(house, to)
+    second = _lost_and_restored(house, to)
+    assert second["backup"] > first["backup"]
+    assert second["knows_until"] == first["knows_until"]
+    assert second["skipped_numbers"][: len(first["skipped_numbers"])] == first["skipped_numbers"]
+    report = json.loads(depesha("reconcile", "-c", settings, "--json"))
+    assert report["restored"]["backup"] == second["backup"]
+    assert report["restored"]["knows_until"] == first["knows_until"]
+    assert report["received_since"] == {}, "it was received before the first back-up"
+    assert "RESTORED" in [json.loads(row.body)["kind"] for row in asyncio.run(_since(house))]
+
+    depesha("reconcile", "-c", settings, "--approve", "протокол 7")
+    third = _lost_and_restored(house, to)
+    assert third["knows_until"] > second["knows_until"], "an approved gap is closed"
+
+
+def _lost_and_restored(house: Path, to: str) -> Any:
+    settings = str(house / "depesha.toml")
+    depesha("backup", "-c", settings, "--to", to)
+    (house / "store").rename(house / f"lost-{IDS.guid()}")
+    return json.loads(depesha("restore", "-c", settings, "--from", to, "--json"))
+
+
+async def _since(house: Path) -> tuple[EvidenceRecord, ...]:
+    """Return the rows since the knowledge ends, as the report counts them."""
+    memory = await _memory(house)
+    try:
+        noted = load_restoration((await memory.notebook.read(Area.RESTORATION))[CURRENT])
+        return tuple((await memory.journal.after(noted.sequence, 100))[:-1])
+    finally:
+        await memory.close()
 
 
 def test_a_changed_file_of_the_back_up_keeps_the_folder_empty(house: Path, tmp_path: Path) -> None:

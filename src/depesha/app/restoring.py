@@ -81,7 +81,7 @@ def restore(
             rewound=rewound,
             skipped=_skipped(settings, fresh, manifest.at, clock, skip),
         )
-        waiting = asyncio.run(_mark(settings, fresh, restoration, clock, ids))
+        restoration, waiting = asyncio.run(_mark(settings, fresh, restoration, clock, ids))
     if url:
         _move(settings, url, clock, progress)
     return Restored(manifest=manifest, restoration=restoration, waiting=waiting)
@@ -154,13 +154,13 @@ def _skipped(
 
 async def _mark(
     settings: Settings, folder: Path, restoration: Restoration, clock: Clock, ids: IdSource
-) -> Waiting:
+) -> tuple[Restoration, Waiting]:
     memory = await open_memory(folder, clock=clock, ids=ids, seal_key=seal_key(settings))
     try:
         actor = f"machine:{getpass.getuser()}"
-        waiting = await memory.db.write(lambda transaction: mark(transaction, restoration, actor))
+        marked = await memory.db.write(lambda transaction: mark(transaction, restoration, actor))
         await memory.journal.seal()
         await memory.journal.verify()
     finally:
         await memory.close()
-    return waiting
+    return marked

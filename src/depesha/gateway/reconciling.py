@@ -131,6 +131,6 @@ def _by_mail(message: OutboundMessage, restoration: Restoration, roads: list[Can
     Of a document that was known before the gap, always. Of one that is submitted after the
     restore only where mail is its one road: else every new document would wait for a person.
     """
-    if message.dispatch.submitted_at <= restoration.knows_until:
+    if restoration.knew(message.dispatch.submitted_at):
         return True
     return all(road.network == EMAIL for road in roads)

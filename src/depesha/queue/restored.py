@@ -41,8 +41,11 @@ class Waiting:
     """Messages whose number from the built-in registry waits for a person."""
 
 
-def mark(transaction: Transaction, restoration: Restoration, actor: str) -> Waiting:
-    """Write the mark, its evidence, and wake or park what waits."""
+def mark(
+    transaction: Transaction, restoration: Restoration, actor: str
+) -> tuple[Restoration, Waiting]:
+    """Write the mark, its evidence, and wake or park what waits; return the mark as it stands."""
+    restoration = _with_open_gap(transaction, restoration)
     now = to_micros(restoration.restored_at)
     waiting = Waiting(
         followed=transaction.run(_WAKE, now, TaskKind.FOLLOW_UP),
@@ -68,7 +71,16 @@ def mark(transaction: Transaction, restoration: Restoration, actor: str) -> Wait
             },
         ),
     )
-    return waiting
+    return restoration, waiting
+
+
+def _with_open_gap(transaction: Transaction, restoration: Restoration) -> Restoration:
+    """Where an earlier restore was never approved, what it forgot is forgotten still."""
+    noted: dict[str, bytes] = dict(transaction.all(notes.NOTES, Area.RESTORATION))
+    earlier = load_restoration(noted[CURRENT]) if CURRENT in noted else None
+    if earlier is None or earlier.approved_at is not None:
+        return restoration
+    return restoration.reaching_back(earlier)
 
 
 async def noted(notebook: Notebook) -> Restoration | None:

@@ -9,7 +9,7 @@ ordinary law then does the rest: it is asked about before anything is sent (law 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from depesha.schemas.dispatch import Attempt, AttemptOutcome
@@ -35,7 +35,7 @@ class Restoration:
     name: str
     """Of the back-up: unique, and its moment."""
     knows_until: datetime
-    """What was done before is in the store; what was done later is not."""
+    """What was done before is in the store; what was done later may not be."""
     restored_at: datetime
     manifest: Digest
     sequence: int = 0
@@ -47,6 +47,22 @@ class Restoration:
     """State files whose pollers read again from the beginning of the gap."""
     skipped: tuple[str, ...] = ()
     """Numbers of the built-in registry that are never given, for they may have been."""
+    backed_up_at: datetime | None = None
+    """Moment of the back-up where the knowledge ends earlier: an earlier gap was never closed."""
+
+    def reaching_back(self, earlier: Restoration) -> Restoration:
+        """Return it with the gap of an earlier restore, which nobody approved."""
+        return replace(
+            self,
+            knows_until=earlier.knows_until,
+            sequence=earlier.sequence,
+            skipped=(*earlier.skipped, *self.skipped),
+            backed_up_at=self.knows_until,
+        )
+
+    def knew(self, taken_at: datetime) -> bool:
+        """Tell whether the back-up held a document that was taken then."""
+        return taken_at <= (self.backed_up_at or self.knows_until)
 
     def doubts(self, taken_at: datetime) -> bool:
         """Tell whether a document may have been sent, or a message been numbered, in the gap.
@@ -95,7 +111,7 @@ def found_absent(attempt: Attempt) -> bool:
 
 def restoration_bytes(restoration: Restoration) -> bytes:
     """Return the form in the notebook."""
-    approved = restoration.approved_at
+    approved, backed_up = restoration.approved_at, restoration.backed_up_at
     return canonical(
         {
             "name": restoration.name,
@@ -107,6 +123,7 @@ def restoration_bytes(restoration: Restoration) -> bytes:
             "approved_by": restoration.approved_by,
             "rewound": list(restoration.rewound),
             "skipped": list(restoration.skipped),
+            "backed_up_at": "" if backed_up is None else _text(backed_up),
         }
     )
 
@@ -114,6 +131,7 @@ def restoration_bytes(restoration: Restoration) -> bytes:
 def load_restoration(data: bytes) -> Restoration:
     """Read the form in the notebook."""
     told = json.loads(data)
+    backed_up = told.get("backed_up_at", "")
     return Restoration(
         name=told["name"],
         knows_until=datetime.fromisoformat(told["knows_until"]),
@@ -124,6 +142,7 @@ def load_restoration(data: bytes) -> Restoration:
         approved_by=told["approved_by"],
         rewound=tuple(told["rewound"]),
         skipped=tuple(told["skipped"]),
+        backed_up_at=datetime.fromisoformat(backed_up) if backed_up else None,
     )
 
 
