@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,19 @@ from depesha.adapters.instance import create_instance
 from depesha.adapters.registry.builtin import BuiltinRegistry, NumberTemplate
 from depesha.adapters.sealed_keys import seal_keys, unseal_keys
 from depesha.adapters.system import SystemClock, SystemIds
-from depesha.config import render_default
+from depesha.app.orders import Report
+from depesha.app.reconciling import Reconciling
+from depesha.config import Settings, load, render_default
 from depesha.errors import ConfigurationError
 from depesha.queue.opening import open_memory
-from depesha.queue.restored import noted
-from depesha.schemas.evidence import EvidenceRecord
+from depesha.queue.restored import mark, noted
+from depesha.schemas.evidence import EvidenceRecord, sha256
 from depesha.schemas.journal import SealKey
 from depesha.schemas.message import EvidenceKind, TaskKind
+from depesha.schemas.notes import Area
+from depesha.schemas.restoration import CURRENT, Restoration, load_restoration
 from tests.support.backups import keep
-from tests.support.memory import id_of, new_message, task
+from tests.support.memory import arrival, envelope, id_of, new_message, task
 
 pytestmark = pytest.mark.slow
 
@@ -173,6 +178,36 @@ async def _since(house: Path) -> tuple[EvidenceRecord, ...]:
     try:
         noted = load_restoration((await memory.notebook.read(Area.RESTORATION))[CURRENT])
         return tuple((await memory.journal.after(noted.sequence, 100))[:-1])
+    finally:
+        await memory.close()
+
+
+def test_the_letter_is_for_every_peer_however_many_they_are(house: Path) -> None:
+    settings = load(house / "depesha.toml")
+    report = asyncio.run(_reported(house, settings, senders=401))
+    assert len({one["peer"] for one in report["peers"]}) == len(report["peers"])
+    assert {f"5{number:08}" for number in range(401)} <= {one["peer"] for one in report["peers"]}
+
+
+async def _reported(house: Path, settings: Settings, *, senders: int) -> Report:
+    memory = await _memory(house)
+    try:
+        for number in range(senders):
+            known = envelope(number + 100)
+            sender = replace(known.sender, identifier=f"5{number:08}")
+            came = arrival(number + 100, envelope_=replace(known, sender=sender))
+            await memory.store.admit(new_message(number + 100, arrived=came))
+        now = CLOCK.now()
+        (*_, last) = await memory.journal.after(0, 1_000)
+        made = Restoration(
+            name="n",
+            knows_until=now,
+            restored_at=now,
+            manifest=sha256(b"m"),
+            sequence=last.sequence,
+        )
+        await memory.db.write(lambda transaction: mark(transaction, made, "machine:test"))
+        return await Reconciling(settings, memory, CLOCK).report()
     finally:
         await memory.close()
 

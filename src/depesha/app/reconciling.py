@@ -142,8 +142,12 @@ class Reconciling:
 
     async def _peers(self) -> list[dict[str, Any]]:
         """Return whom the letter is for: everybody with whom anything was ever exchanged."""
-        peers = await self._memory.overview.peers(PeerQuery(limit=_PEERS))
-        return [json.loads(json.dumps(asdict(one), default=str)) for one in peers]
+        told: list[dict[str, Any]] = []
+        query = PeerQuery(limit=_PEERS)
+        while peers := await self._memory.overview.peers(query):
+            told += [json.loads(json.dumps(asdict(one), default=str)) for one in peers]
+            query = replace(query, after=peers[-1].peer)
+        return told
 
 
 def _settled(state: str) -> bool:
