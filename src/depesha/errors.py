@@ -143,6 +143,12 @@ class WrongStateError(DepeshaError):
     code = "WRONG_STATE"
 
 
+class DoubtfulError(WrongStateError):
+    """The step would say for ever what a store that was put back cannot know."""
+
+    code = "DOUBTFUL"
+
+
 class ConflictError(DepeshaError):
     """The request contradicts what is already recorded (another number for the same message)."""
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from depesha.adapters.memory.channel import BROKEN, Planned
+from depesha.errors import DoubtfulError
 from depesha.gateway.reconciling import Doubts
 from depesha.schemas.answer import DocumentStatus
 from depesha.schemas.dispatch import AttemptOutcome
 from depesha.schemas.evidence import sha256
 from depesha.schemas.outbound import Decision
 from depesha.schemas.outbound_lifecycle import OutboundState
-from depesha.schemas.outcome import PeerWord
+from depesha.schemas.outcome import PeerWord, Refused
 from depesha.schemas.restoration import (
     Restoration,
     found_absent,
@@ -25,6 +26,7 @@ from depesha.schemas.restoration import (
     restoration_bytes,
 )
 from depesha.schemas.route import Reach
+from tests.flow.test_pauses import pause
 from tests.flow.test_way_out import NUMBER
 from tests.support.departing import THEM, Departing
 from tests.support.memory import START
@@ -45,6 +47,7 @@ class House(Departing):
         self.doubts = Doubts(planner=self.sending.planner)
         self.sending = replace(self.sending, doubts=self.doubts)
         self.following = replace(self.following, doubts=self.doubts)
+        self.desk = replace(self.desk, doubts=self.doubts)
 
     def back_up(self) -> tuple[MemoryState, Restoration]:
         now = self.clock.now()
@@ -167,6 +170,112 @@ async def test_a_person_who_knows_that_it_is_not_there_lets_it_go(house: House) 
     await house.work()
     assert (await house.now(message)).state is OutboundState.DELIVERED
     assert house.seos.holds(message.dispatch.document.guid) == 1
+
+
+REFUSED = Refused(code="FORM", public="не става")
+
+
+async def refused(house: House, *, document: bool) -> OutboundMessage:
+    """Submit a document that its one network refuses: a person is to find another road."""
+    for network in (house.ssev, house.mail):
+        network.reaches[THEM.identifier] = Reach.NOT_REGISTERED
+    house.seos.script.append(Planned(outcome=replace(REFUSED, document=document)))
+    message = await house.submit()
+    await house.work()
+    assert (await house.now(message)).state is OutboundState.UNDELIVERABLE
+    return message
+
+
+async def resume(house: House, message: OutboundMessage) -> OutboundMessage:
+    await house.desk.decide(message.id, Decision.RESUME, "поправено е", "person:test")
+    await house.hours(1)
+    return await house.now(message)
+
+
+@pytest.mark.parametrize("document", [True, False])
+async def test_what_was_resumed_in_the_gap_is_asked_about_when_it_is_resumed_again(
+    house: House, *, document: bool
+) -> None:
+    message = await refused(house, document=document)
+    saved = house.back_up()
+    house.clock.advance(60)
+    assert (await resume(house, message)).state is OutboundState.DELIVERED
+    house.put_back(saved)
+    await house.hours(1)
+    assert (await house.now(message)).state is OutboundState.UNDELIVERABLE, "a person resumes it"
+    assert (await resume(house, message)).state is OutboundState.DELIVERED
+    assert house.seos.holds(message.dispatch.document.guid) == 1
+    assert len(house.seos.questions) == 1
+
+
+@pytest.mark.parametrize("document", [True, False])
+async def test_what_may_have_been_sent_in_the_gap_is_not_returned_unasked(
+    house: House, *, document: bool
+) -> None:
+    message = await refused(house, document=document)
+    saved = house.back_up()
+    house.clock.advance(60)
+    await resume(house, message)
+    house.put_back(saved)
+    with pytest.raises(DoubtfulError, match="resumed"):
+        await house.desk.decide(message.id, Decision.RETURN, "оттеглено", "person:test")
+    assert (await house.now(message)).state is OutboundState.UNDELIVERABLE
+    assert (await resume(house, message)).state is OutboundState.DELIVERED
+
+
+@pytest.mark.parametrize("document", [True, False])
+async def test_what_turned_out_to_be_nowhere_may_be_returned(
+    house: House, *, document: bool
+) -> None:
+    message = await refused(house, document=document)
+    house.put_back(house.back_up())
+    house.seos.script.append(Planned(outcome=replace(REFUSED, document=document)))
+    assert (await resume(house, message)).state is OutboundState.UNDELIVERABLE
+    assert len(house.seos.questions) == 1
+    after = await house.desk.decide(message.id, Decision.RETURN, "оттеглено", "person:test")
+    assert after.state is OutboundState.RETURNED
+    assert house.seos.holds(message.dispatch.document.guid) == 0
+
+
+async def test_what_its_author_wants_back_is_asked_about_while_its_network_is_paused(
+    house: House,
+) -> None:
+    message = await refused(house, document=True)
+    house.put_back(house.back_up())
+    await pause(house)
+    assert (await resume(house, message)).state is OutboundState.DEFERRED
+    assert len(house.seos.questions) == 1
+    after = await house.desk.decide(message.id, Decision.RETURN, "оттеглено", "person:test")
+    assert after.state is OutboundState.RETURNED
+    assert house.seos.holds(message.dispatch.document.guid) == 0
+
+
+async def test_what_was_only_submitted_at_the_back_up_is_not_returned_unasked(
+    house: House,
+) -> None:
+    message = await house.submit()
+    saved = house.back_up()
+    await house.work()
+    house.put_back(saved)
+    with pytest.raises(DoubtfulError):
+        await house.desk.decide(message.id, Decision.RETURN, "оттеглено", "person:test")
+    await house.hours(1)
+    assert (await house.now(message)).state is OutboundState.DELIVERED
+    assert house.seos.holds(message.dispatch.document.guid) == 1
+
+
+async def test_without_a_restore_and_after_its_approval_a_document_is_returned(
+    house: House,
+) -> None:
+    house.put_back(house.back_up())
+    assert house.doubts.restoration is not None
+    approved = replace(house.doubts.restoration, approved_at=house.clock.now())
+    for restoration in (approved, None):
+        house.doubts.restoration = restoration
+        house.clock.advance(60)
+        message = await refused(house, document=True)
+        after = await house.desk.decide(message.id, Decision.RETURN, "оттеглено", "person:test")
+        assert after.state is OutboundState.RETURNED
 
 
 async def test_an_unclear_try_at_the_back_up_is_asked_first_and_then_the_rest(

@@ -76,6 +76,7 @@ class Departing:
             clock=h.clock,
             ids=h.ids,
             checkpoint=h.checkpoint,
+            doubts=self.doubts,
         )
 
     async def load(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from depesha.errors import DefectsError, WrongStateError
+from depesha.errors import DefectsError, DoubtfulError, WrongStateError
 from depesha.gateway.bars import Standing
 from depesha.gateway.explain import explain
 from depesha.gateway.planning import standing_of
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from depesha.gateway.departures import Departures
     from depesha.gateway.planning import Planner
     from depesha.gateway.recipients import Recipients
+    from depesha.gateway.reconciling import Doubts
     from depesha.gateway.submission import SubmissionPolicy
     from depesha.ports import Checkpoint, Clock, IdSource, Journal, OutboundStore
     from depesha.schemas.dispatch import Attempt, Dispatch
@@ -64,6 +65,8 @@ class OutboundDesk:
     clock: Clock
     ids: IdSource
     checkpoint: Checkpoint
+    doubts: Doubts | None = None
+    """What a restore made doubtful; None where that cannot be."""
 
     async def submit(
         self, dispatch: Dispatch, contents: Sequence[ContentFacts], actor: str
@@ -180,10 +183,21 @@ class OutboundDesk:
         message = await self.store.get(message_id)
         if _stands(message, decision, reason):
             return message
+        if decision is Decision.RETURN:
+            await self._check_absent(message)
         change = self._decided(message, decision, reason, actor)
         changed = await self.store.change(change)
         self.departures.moved(message, changed.message)
         return changed.message
+
+    async def _check_absent(self, message: OutboundMessage) -> None:
+        """What went back to its author is surely not there: a restored store has to ask first."""
+        if self.doubts is not None and await self.doubts.suspected(message) is not None:
+            raise DoubtfulError(
+                "it may have been sent before the store was lost, and is asked about before it is "
+                "sent again: what waits for a person is resumed for that",
+                state=message.state,
+            )
 
     def _decided(
         self, message: OutboundMessage, decision: Decision, reason: str, actor: str

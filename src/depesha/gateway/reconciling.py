@@ -63,11 +63,8 @@ class Doubts:
         None where nothing is to be suspected any more, or an unclear try is asked about first.
         One network at a time: where the first tells that the document is there, no other is asked.
         """
-        restoration = self.restoration
-        if restoration is None or not restoration.doubts(message.dispatch.submitted_at):
-            return None
-        network = await self._network(message, restoration)
-        if network is None or message.release is None:
+        restoration, network = self.restoration, await self.suspected(message)
+        if restoration is None or network is None or message.release is None:
             return None
         return Attempt(
             id=restoration.named(ids.secret()),
@@ -78,11 +75,17 @@ class Doubts:
             intended_at=restoration.knows_until - MARGIN,
         )
 
+    async def suspected(self, message: OutboundMessage) -> str | None:
+        """Return the network that may have carried a document, and was not asked yet."""
+        restoration = self.restoration
+        if restoration is None or not restoration.doubts(message.dispatch.submitted_at):
+            return None
+        return await self._network(message, restoration)
+
     async def _network(self, message: OutboundMessage, restoration: Restoration) -> str | None:
         if must_ask(message.attempts) or any(a.outcome in GOT_THROUGH for a in message.attempts):
             return None
-        if any(attempt.document_refused for attempt in message.attempts):
-            return None
+        # A refusal bars nothing here: a person may have resumed the document in the gap.
         plan = await self.planner.whole(message.dispatch, standing_of(message))
         roads = [one for one in plan.candidates if not _shut(one)]
         for road in roads:
