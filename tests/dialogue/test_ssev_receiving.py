@@ -10,6 +10,7 @@ import pytest
 
 from depesha.adapters.memory.blobs import MemoryBlobs
 from depesha.adapters.ssev import mapping
+from depesha.adapters.ssev.assembly import SsevChannel
 from depesha.adapters.ssev.values import Letter, ProfileKind
 from depesha.schemas.answer import DocumentStatus, ErrorAnswer, Notice, StatusAnswer
 from depesha.schemas.dispatch import Attempt, Dispatch
@@ -457,6 +458,16 @@ async def test_a_forwarded_word_is_a_document_of_the_one_who_forwards(
         assert envelope.sender.identifier == "000000003"
 
 
+async def until_reported(channel: SsevChannel, house: House, reports: int) -> int:
+    """Poll until so many were reported; return how many openings the last poll told."""
+    for _ in range(300):
+        polled = await channel.receiver.poll(house)
+        if len(house.reports) >= reports:
+            return polled.opened_there
+        await CLOCK.sleep(0.05)
+    raise AssertionError("nothing was reported")
+
+
 async def test_an_opening_is_reported_until_the_house_knows_the_try(
     plain: Stand, tmp_path: Path
 ) -> None:
@@ -468,11 +479,11 @@ async def test_an_opening_is_reported_until_the_house_knows_the_try(
         assert (await channel.receiver.poll(house)).opened_there == 0
         assert house.reports == []
         await plain.ssev.state.open_by_person(message_id, b.profile)
-        await channel.receiver.poll(house)
-        assert len(house.reports) == 1
+        # When a message is looked at again depends on its age, and so on how busy the machine is.
+        await until_reported(channel, house, 1)
         house.known_tries = True
     async with running(plain, a, house, "rest") as channel:
-        assert (await channel.receiver.poll(house)).opened_there == 1
+        assert await until_reported(channel, house, 2) == 1
         assert (await channel.receiver.poll(house)).opened_there == 0
         assert len(house.reports) == 2
 
