@@ -144,12 +144,15 @@ class Link:
     @staticmethod
     async def _both(*ways: Coroutine[None, None, None]) -> None:
         """Go both ways until both ended; a broken one ends the other."""
+        broken = False
         try:
             async with asyncio.TaskGroup() as group:
                 for way in ways:
                     group.create_task(way)
-        except* OSError as broken:
-            raise ConnectionResetError from broken
+        except* OSError:
+            broken = True
+        if broken:  # raised in there, it would leave as a group
+            raise ConnectionResetError
 
     @property
     def _ends(self) -> _Ends:
