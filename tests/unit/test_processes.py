@@ -133,12 +133,14 @@ async def test_one_that_takes_too_long_is_ended() -> None:
 
 
 async def test_nobody_waits_for_ever_for_one_that_is_free() -> None:
-    async with processes(seconds=1.0) as (made, _):
+    async with processes() as (made, _):
         first = asyncio.create_task(asked(made, b"hang"))
-        await asyncio.sleep(0.05)
-        with pytest.raises(ReadingError):
+        await until(made._free.empty)
+        made._seconds = 0.3
+        with pytest.raises(ReadingError, match="became free"):
             await asked(made)
-        with pytest.raises(ReadingError):
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
             await first
 
 
